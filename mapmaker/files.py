@@ -1,0 +1,126 @@
+"""Writing so that nothing is ever lost: beside, fsync, rename. Reading with sums."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mapmaker.errors import MissingPart, UnsafeInput
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; when the block ends well it becomes `path`, else it goes.
+
+    The data is on the disk before the name changes, so a crash leaves the old file or the new one.
+    Raises MissingPart when the disk is full or the folder may not be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with speaking_of(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield beside
+            sync(beside)
+            beside.replace(path)
+            sync(path.parent)
+    finally:
+        beside.unlink(missing_ok=True) if beside.parent.is_dir() else None
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write `data` to `path`, whole or not at all. Raises as `atomic_file` does."""
+    with atomic_file(path) as beside:
+        beside.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON with sorted keys, whole or not at all."""
+    write_atomic(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return what the JSON file holds. Raises UnsafeInput when it is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UnsafeInput(f"{path} is not readable as JSON: {error}.") from error
+
+
+def append_line(path: Path, row: Mapping[str, Any]) -> None:
+    """Append one JSON line and flush it, so that kill -9 loses at most the line being written."""
+    with speaking_of(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write JSON lines, whole or not at all; keys keep the order the rows have."""
+    with atomic_file(path) as beside, beside.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a JSON lines file; a last line that was cut short is left out.
+
+    Raises UnsafeInput, with the line's number, for any other line that is not JSON.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            if number < len(lines):
+                raise UnsafeInput(f"{path}, line {number}, is not JSON: {error}.") from error
+    return rows
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 (hex) of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def need_room(folder: Path, wanted_bytes: int) -> None:
+    """Raise MissingPart unless the disk that holds `folder` has room for `wanted_bytes`."""
+    there = next(p for p in [folder, *folder.absolute().parents] if p.exists())
+    free = shutil.disk_usage(there).free
+    if free < wanted_bytes:
+        raise MissingPart(
+            f"{folder} needs {wanted_bytes / 1e6:.0f} MB and the disk has {free / 1e6:.0f} MB free.",
+            hint="Free some room, or choose another folder with --home.",
+        )
+
+
+@contextmanager
+def speaking_of(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write `path` into MissingPart with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "Free some room and run the same command again; what was finished is kept."
+            raise MissingPart(f"The disk is full; {path} was not written.", hint=hint) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            hint = "Give yourself write permission there, or choose another folder with --home."
+            raise MissingPart(f"{path} may not be written: no permission.", hint=hint) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+            hint = "A file stands where a folder is wanted (or the reverse); move it away."
+            raise MissingPart(f"{path} cannot be written: {error.strerror}.", hint=hint) from error
+        raise
