@@ -1,0 +1,59 @@
+"""`mapmaker list`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from mapmaker.cli.options import json_option
+from mapmaker.cli.plan import Chain, Plan
+from mapmaker.config import from_toml
+from mapmaker.events import Done, Event
+from mapmaker.shelf import cards, read_card
+from mapmaker.workspace import Workspace
+
+THINGS = ("sources", "datasets", "runs", "checkpoints", "architectures")
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice(THINGS))
+@json_option
+def command(what: str, as_json: bool) -> Plan:
+    """List sources, data sets, runs or architectures."""
+
+    def go(chain: Chain) -> Iterator[Event]:
+        rows = _rows(chain.workspace, what)
+        width = max((len(name) for name in rows), default=0)
+        text = "\n".join(f"{name:{width}}  {about}".rstrip() for name, about in rows.items())
+        yield Done("list", text or f"There are no {what} in {chain.workspace.home} yet.", rows)
+
+    return Plan(
+        command="list", describe=lambda chain: [f"list: {what}"], run=go, as_json=as_json
+    )
+
+
+def _rows(workspace: Workspace, what: str) -> dict[str, str]:
+    """Return name -> one line about it."""
+    if what in ("sources", "checkpoints"):
+        shelf = "scrapers" if what == "sources" else what
+        return {name: str(read_card(shelf, name)[1].get("about", "")) for name in cards(shelf)}
+    if what == "datasets":
+        sets = [workspace.dataset(name) for name in workspace.dataset_names()]
+        return {d.name: f"{len(d.rows())} pictures{_sizes(d.root)}" for d in sets}
+    if what == "runs":
+        return {name: _about_run(workspace.run(name)) for name in workspace.run_names()}
+    from mapmaker.models import ARCHS
+
+    return {name: (ARCHS.get(name).__doc__ or "").split("\n")[0] for name in ARCHS.names()}
+
+
+def _sizes(root: Path) -> str:
+    sizes = sorted(int(p.parent.name) for p in root.glob("shards/*/card.json"))
+    return f", shards at {', '.join(map(str, sizes))} px" if sizes else ""
+
+
+def _about_run(run: Path) -> str:
+    from mapmaker.train.config import TrainConfig
+
+    config = from_toml(TrainConfig, run / "config.toml")
+    return f"{config.arch}, {config.size} px, recipe {config.recipe}"
