@@ -1,0 +1,175 @@
+"""Caves: chambers and passages worn out of rock, water in the low places."""
+
+import numpy as np
+import shapely
+from numpy.random import Generator
+from shapely.geometry import LineString, Polygon, box
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import unary_union
+
+from mapmaker.layout import geometry
+from mapmaker.layout.chance import pick
+from mapmaker.layout.connect import pairs_to_join
+from mapmaker.layout.furnish import Furniture
+from mapmaker.layout.garden import keep_off, scatter
+from mapmaker.layout.kinds import KINDS
+from mapmaker.layout.palettes import palette_for
+from mapmaker.layout.plan import Area, Layout, Point, Room, Segment, cells_of
+
+THEMES = ("dripstone cave", "crystal cave", "fungus cave", "flooded cave", "lair")
+NAMES = ("Entrance", "Long chamber", "Echo hall", "Den", "Grotto", "Low chamber", "Bone pit", "Dripping hall", "Hollow", "Gallery", "Nest", "Sinkhole")
+
+
+def _chambers(rng: Generator, columns: int, rows: int) -> list[tuple[Point, float, float]]:
+    """Return middles and half sizes of chambers that keep clear of each other and of the border."""
+    wanted = max(1, round(columns * rows / 34))
+    found: list[tuple[Point, float, float]] = []
+    for attempt in range(60 * wanted):
+        if len(found) == wanted:
+            break
+        most = 3.2 if attempt < 20 * wanted else 2.2
+        rx, ry = (float(v) for v in rng.uniform(1.35, most, 2))
+        rx, ry = min(rx, (columns - 1.4) / 2), min(ry, (rows - 1.4) / 2)
+        x, y = float(rng.uniform(rx + 0.7, columns - rx - 0.7)), float(rng.uniform(ry + 0.7, rows - ry - 0.7))
+        if all(abs(x - a) > rx + u + 0.7 or abs(y - b) > ry + v + 0.7 for (a, b), u, v in found):
+            found.append(((x, y), rx, ry))
+    return found
+
+
+def _hollow(rng: Generator, columns: int, rows: int) -> tuple[Polygon, list[BaseGeometry], list[Segment]]:
+    """Return the floor, the chambers in it, and the openings on the border."""
+    chambers = _chambers(rng, columns, rows)
+    shapes = [geometry.blob(rng, middle, rx, ry, 0.22) for middle, rx, ry in chambers]
+    tunnels: list[BaseGeometry] = []
+    middles = [middle for middle, _, _ in chambers]
+    for a, b in pairs_to_join(rng, middles, 0.25):
+        line = geometry.winding(rng, middles[a], middles[b], 0.8, 3)
+        tunnels.append(LineString(line).buffer(float(rng.uniform(0.6, 0.95))))
+    ways = []
+    for _ in range(2 + int(rng.random() < 0.35)):
+        side, share = int(rng.integers(4)), float(rng.uniform(0.2, 0.8))
+        end = [(columns * share, -0.6), (columns + 0.6, rows * share), (columns * share, rows + 0.6), (-0.6, rows * share)][side]
+        near = min(range(len(middles)), key=lambda k: np.hypot(middles[k][0] - end[0], middles[k][1] - end[1]))
+        ways.append(LineString(geometry.winding(rng, middles[near], end, 0.5, 2)).buffer(0.75))
+    inner = box(0.3, 0.3, columns - 0.3, rows - 0.3)
+    hollow = unary_union([*(s.intersection(inner) for s in (*shapes, *tunnels))])
+    rough = _roughen(rng, geometry.rounded(unary_union([hollow, *ways]), 0.14))
+    worn = rough.buffer(0.25).buffer(-0.25).simplify(0.035).buffer(0)
+    floor = geometry.polygons(worn.intersection(box(0, 0, columns, rows)))[0]
+    floor = Polygon(floor.exterior, [ring for ring in floor.interiors if Polygon(ring).area > 0.5])
+    return floor, [s.intersection(floor) for s in shapes], _openings(floor, columns, rows)
+
+
+def _roughen(rng: Generator, shape: BaseGeometry) -> BaseGeometry:
+    """Return the shape with its outline pushed in and out, as water leaves rock."""
+    waves = [(rng.uniform(0.9, 3.4), rng.uniform(0.9, 3.4), rng.uniform(0, 6.28, 2), 0.05) for _ in range(3)]
+    waves += [(rng.uniform(3.5, 6.5), rng.uniform(3.5, 6.5), rng.uniform(0, 6.28, 2), 0.035) for _ in range(2)]
+
+    def push(xy: np.ndarray) -> np.ndarray:
+        out = xy.copy()
+        for fx, fy, (p, q), size in waves:
+            out[:, 0] += size * np.sin(fx * xy[:, 0] + fy * xy[:, 1] + p)
+            out[:, 1] += size * np.sin(fy * xy[:, 0] - fx * xy[:, 1] + q)
+        return out
+
+    return shapely.transform(shape.segmentize(0.2), push).buffer(0)
+
+
+def _openings(floor: Polygon, columns: int, rows: int) -> list[Segment]:
+    """Return where the floor reaches the border."""
+    touch = floor.boundary.intersection(box(0, 0, columns, rows).boundary)
+    lines = [part for part in shapely.get_parts(touch).tolist() if part.length > 0.3]
+    merged = shapely.line_merge(unary_union(lines)) if lines else None
+    out: list[Segment] = []
+    for line in shapely.get_parts(merged).tolist() if merged is not None else []:
+        ends = geometry.snap([line.coords[0], line.coords[-1]])
+        if len(ends) == 2:
+            out.append((ends[0], ends[1]))
+    return sorted(out)
+
+
+def _walls(floor: Polygon, columns: int, rows: int) -> tuple[tuple[Point, ...], ...]:
+    """Return the rock's face as polylines, vertices at least 0.36 squares apart, open at the border."""
+    frame = box(0, 0, columns, rows).boundary.buffer(1e-6)
+    return geometry.as_walls(floor.boundary.difference(frame), 0.36)
+
+
+def _simple_floor(floor: Polygon) -> Polygon:
+    """Return the floor with vertices as far apart as walls want them, so that paint and walls agree."""
+    rings = []
+    for ring in (floor.exterior, *floor.interiors):
+        points = geometry.spaced(geometry.snap(Polygon(ring).simplify(0.05).exterior.coords), 0.38)
+        rings.append(points)
+    plain = Polygon(rings[0], [ring for ring in rings[1:] if len(ring) > 3])
+    return plain if plain.is_valid else geometry.polygons(plain.buffer(0))[0]
+
+
+@KINDS.register("cave")
+def plan_cave(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
+    """Return a cave: uneven chambers, winding passages with loops, pools or a stream, ways out."""
+    theme = pick(rng, THEMES)
+    floor, shapes, _ = _hollow(rng, columns, rows)
+    floor = _simple_floor(floor)
+    names = [NAMES[int(i)] for i in rng.permutation(len(NAMES))]
+    rooms = []
+    for k, shape in enumerate(shapes):
+        parts = geometry.polygons(shape.intersection(floor))
+        if parts and len(geometry.cells_in(parts[0])) >= 4:
+            rooms.append(geometry.room_of(names[k % len(names)], parts[0]))
+    furniture = Furniture()
+    areas = geometry.areas("cave", floor) + _water(rng, theme, floor, rooms, columns, rows)
+    _dress(rng, theme, floor, areas, rooms, furniture, columns, rows)
+    final = tuple(areas)
+    return Layout(
+        kind="cave", seed=seed, columns=columns, rows=rows, theme=theme, palette=palette_for("cave", seed),
+        cells=cells_of(final, columns, rows), rooms=tuple(rooms), walls=_walls(floor, columns, rows),
+        lights=tuple(furniture.lights), exits=tuple(_openings(floor, columns, rows)), areas=final, props=tuple(furniture.props),
+    )
+
+
+def _water(rng: Generator, theme: str, floor: Polygon, rooms: list[Room], columns: int, rows: int) -> list[Area]:
+    """Return pools, or a stream with fords; sometimes a chasm instead."""
+    areas: list[Area] = []
+    if theme == "flooded cave" or rng.random() < 0.25:
+        across = rng.random() < 0.5
+        a = (-0.5, float(rng.uniform(0.25, 0.75)) * rows) if across else (float(rng.uniform(0.25, 0.75)) * columns, -0.5)
+        b = (columns + 0.5, float(rng.uniform(0.25, 0.75)) * rows) if across else (float(rng.uniform(0.25, 0.75)) * columns, rows + 0.5)
+        line = geometry.winding(rng, a, b, 1.6)
+        stream = LineString(line).buffer(0.55).intersection(floor)
+        areas += geometry.areas("water", stream)
+        fords = [geometry.blob(rng, tuple(line[int(i)]), 0.95, 0.95, 0.1) for i in range(4, len(line), 14)]
+        shallow = unary_union(fords).intersection(stream.buffer(0.02)).intersection(floor)
+        areas += geometry.areas("ford", shallow)
+        return areas
+    for room in rooms:
+        shape = Polygon(room.polygon).buffer(0)
+        if rng.random() < 0.4 and shape.area > 9:
+            x, y = shape.representative_point().coords[0]
+            size = 0.3 * float(np.sqrt(shape.area))
+            pool = geometry.blob(rng, (x + float(rng.uniform(-0.6, 0.6)), y + float(rng.uniform(-0.6, 0.6))), size, size * 0.8, 0.2)
+            kind = "chasm" if rng.random() < 0.22 else "water"
+            areas += geometry.areas(kind, pool.intersection(floor.buffer(-0.75)))
+    return areas
+
+
+def _dress(rng: Generator, theme: str, floor: Polygon, areas: list[Area], rooms: list[Room], into: Furniture, columns: int, rows: int) -> None:
+    """Put stone, growth and traces of dwellers on the dry floor."""
+    wet = unary_union([a.shape() for a in areas if a.kind in ("water", "chasm", "ford")]) if len(areas) > 1 else Polygon()
+    dry = floor.difference(wet.buffer(0.25))
+    rim = dry.difference(floor.buffer(-0.75)).intersection(floor.buffer(-0.22))
+    open_floor = dry.intersection(floor.buffer(-0.8))
+    area = columns * rows
+    on_rim, on_open = keep_off(rim, columns, rows), keep_off(open_floor, columns, rows)
+    by_rim = {"crystal cave": ("crystals", "stalagmite", "rock"), "fungus cave": ("mushrooms", "mushrooms", "rock"), "lair": ("bones", "rock", "stalagmite")}
+    kinds = by_rim.get(theme, ("stalagmite", "stalagmite", "rock"))
+    for x, y, r in scatter(rng, columns, rows, area * 2, lambda: float(rng.uniform(0.16, 0.34)), lambda x, y: 0.16 * (1 - on_rim(x, y)), 1.1):
+        into.put(rng, pick(rng, kinds), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
+    for x, y, r in scatter(rng, columns, rows, area, lambda: float(rng.uniform(0.25, 0.45)), lambda x, y: 0.13 * (1 - on_open(x, y)), 1.2):
+        into.put(rng, pick(rng, ("pebbles", "pebbles", "rock", "crack", "puddle", "bones", "rubble")), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
+    for room in rooms:
+        shape = Polygon(room.polygon).buffer(0).intersection(open_floor)
+        if shape.area > 3 and rng.random() < (0.6 if theme == "lair" else 0.25):
+            x, y = shape.representative_point().coords[0]
+            thing = pick(rng, ("campfire", "campfire", "chest", "straw", "bones", "coins", "tent"))
+            size = {"campfire": (0.8, 0.8), "chest": (0.7, 0.46), "tent": (1.6, 1.4)}.get(thing, (0.9, 0.9))
+            into.put(rng, thing, (x, y), size, int(rng.integers(360)))

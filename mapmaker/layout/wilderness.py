@@ -1,0 +1,226 @@
+"""Out of doors: woods and clearings, rivers with bridges, roads, lakes, camps, stone rings and ruins."""
+
+import numpy as np
+from numpy.random import Generator
+from shapely.geometry import LineString, Point as Spot, box
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import unary_union
+
+from mapmaker.layout import geometry
+from mapmaker.layout.building import open_sides
+from mapmaker.layout.chance import pick
+from mapmaker.layout.furnish import Furniture
+from mapmaker.layout.garden import density, keep_off, scatter
+from mapmaker.layout.kinds import KINDS
+from mapmaker.layout.palettes import palette_for
+from mapmaker.layout.plan import Area, Layout, Point, Room, cells_of
+
+THEMES = ("forest clearing", "river crossing", "road", "lake shore", "camp", "standing stones", "ruin", "marsh")
+
+
+class _Land:
+    """The land while it is being shaped."""
+
+    def __init__(self, rng: Generator, columns: int, rows: int) -> None:
+        self.rng, self.columns, self.rows = rng, columns, rows
+        self.whole = box(0, 0, columns, rows)
+        self.areas: list[Area] = geometry.areas("grass", self.whole)
+        self.rooms: list[Room] = []
+        self.walls: tuple[tuple[Point, ...], ...] = ()
+        self.furniture = Furniture()
+        self.bare: list[BaseGeometry] = []  # no trees here
+        self.water: list[BaseGeometry] = []
+        self.across = bool(rng.random() < 0.5)
+
+    def side_to_side(self, across: bool, swing: float) -> np.ndarray:
+        """Return a winding line from one side of the map to the other."""
+        a, b = self.rng.uniform(0.25, 0.75, 2)
+        if across:
+            return geometry.winding(self.rng, (-1.0, a * self.rows), (self.columns + 1.0, b * self.rows), swing * self.rows)
+        return geometry.winding(self.rng, (a * self.columns, -1.0), (b * self.columns, self.rows + 1.0), swing * self.columns)
+
+    def meadows(self) -> None:
+        """Lay lighter grass in patches."""
+        for _ in range(max(2, self.columns * self.rows // 50)):
+            x, y = self.rng.uniform((0, 0), (self.columns, self.rows))
+            rx, ry = self.rng.uniform(1.2, 3.4, 2)
+            self.areas += geometry.areas("meadow", geometry.blob(self.rng, (x, y), rx, ry, 0.3).intersection(self.whole))
+
+    def clearing(self, name: str, at: Point, size: float, kind: str = "meadow") -> BaseGeometry:
+        """Open a named clearing."""
+        at = (min(max(at[0], size * 0.8), self.columns - size * 0.8), min(max(at[1], size * 0.8), self.rows - size * 0.8))
+        shape = geometry.blob(self.rng, at, size, size * float(self.rng.uniform(0.8, 1.1)), 0.2).intersection(self.whole)
+        self.areas += geometry.areas(kind, shape)
+        dry = shape.difference(unary_union(self.water).buffer(0.1)) if self.water else shape
+        parts = geometry.polygons(dry)
+        if parts and len(geometry.cells_in(parts[0])) >= 4:
+            self.rooms.append(geometry.room_of(name, parts[0]))
+        self.bare.append(shape)
+        return shape
+
+    def river(self, wide: float) -> np.ndarray:
+        """Let a river run through, with sandy banks."""
+        line = self.side_to_side(self.across, 0.12)
+        course = LineString(line)
+        bank, bed = course.buffer(wide + 0.5), course.buffer(wide)
+        self.areas += geometry.areas("sand", bank.intersection(self.whole))
+        self.areas += geometry.areas("water", bed.intersection(self.whole))
+        self.water.append(bed)
+        self.bare.append(bank)
+        return line
+
+    def road(self, wide: float = 0.7) -> BaseGeometry:
+        """Lead a road through, across any river."""
+        line = LineString(self.side_to_side(not self.across, 0.07))
+        track = line.buffer(wide)
+        dry = track.difference(unary_union(self.water)) if self.water else track
+        self.areas += geometry.areas("path", dry.intersection(self.whole))
+        self.bare.append(track)
+        for bed in self.water:
+            for part in geometry.polygons(track.intersection(bed.buffer(0.35)).intersection(self.whole)):
+                self._bridge(line, part)
+        return track
+
+    def _bridge(self, road: LineString, crossing: BaseGeometry) -> None:
+        over = road.intersection(crossing)
+        if over.length < 0.5:
+            return
+        ends = np.asarray(max(getattr(over, "geoms", [over]), key=lambda g: g.length).coords)[[0, -1]]
+        deck = LineString(ends).buffer(0.75, cap_style="flat")
+        angle = float(np.degrees(np.arctan2(*(ends[1] - ends[0])[::-1])))
+        self.areas += geometry.areas("bridge", deck.intersection(self.whole), round(angle) % 180)
+
+    def lake(self, at: Point, size: float) -> None:
+        """Lay a lake with a beach."""
+        shape = geometry.blob(self.rng, at, size, size * float(self.rng.uniform(0.7, 1.0)), 0.28)
+        beach = shape.buffer(0.55)
+        self.areas += geometry.areas("sand", beach.intersection(self.whole))
+        self.areas += geometry.areas("water", shape.intersection(self.whole))
+        self.water.append(shape)
+        self.bare.append(beach)
+
+
+def _middle(land: _Land, spread: float = 0.18) -> Point:
+    x, y = land.rng.uniform(0.5 - spread, 0.5 + spread, 2)
+    return (float(x) * land.columns, float(y) * land.rows)
+
+
+def _scene(land: _Land, theme: str) -> None:
+    """Shape water, roads and places by the theme."""
+    rng, small = land.rng, min(land.columns, land.rows)
+    if theme in ("river crossing", "marsh"):
+        land.river(float(rng.uniform(0.8, 1.5)) if small > 8 else 0.5)
+        land.road()
+        if theme == "marsh":
+            for _ in range(max(1, land.columns * land.rows // 45)):
+                land.lake((float(rng.uniform(0, land.columns)), float(rng.uniform(0, land.rows))), float(rng.uniform(0.6, 1.3)))
+            land.road(0.5)
+    if theme == "lake shore":
+        corner = (float(rng.integers(2)) * land.columns, float(rng.uniform(0.1, 0.9)) * land.rows)
+        land.lake(corner, small * float(rng.uniform(0.35, 0.5)))
+    if theme in ("road", "ruin", "camp") and rng.random() < 0.8:
+        land.road(0.7)
+    for k in range(max(1, land.columns * land.rows // 130)):
+        at = _middle(land, 0.3 if land.water else 0.15)
+        size = float(rng.uniform(1.9, 3.1)) if small > 8 else small * 0.35
+        if k == 0 and theme == "standing stones":
+            ring = land.clearing("Stone ring", at, size + 0.5)
+            _stones(land, (ring.centroid.x, ring.centroid.y), size * 0.8)
+        elif k == 0 and theme == "ruin":
+            _ruin(land, at)
+        elif k == 0 and theme == "camp":
+            place = land.clearing("Camp", at, size + 0.4, "dirt")
+            _camp(land, (place.centroid.x, place.centroid.y), size)
+        else:
+            land.clearing(pick(rng, ("Clearing", "Glade", "Hollow", "Meadow", "Dell")), at, size)
+    if not land.rooms:
+        _driest(land)
+
+
+def _driest(land: _Land) -> None:
+    """Open a clearing on the driest of some spots."""
+    wet = unary_union(land.water)
+    spots = [(float(x), float(y)) for x, y in land.rng.uniform((1.2, 1.2), (land.columns - 1.2, land.rows - 1.2), (40, 2))]
+    best = max(spots, key=lambda p: wet.distance(Spot(p)))
+    land.clearing("Clearing", best, 1.6)
+
+
+def _stones(land: _Land, at: Point, radius: float) -> None:
+    count = int(land.rng.integers(6, 10))
+    for k in range(count):
+        angle = 2 * np.pi * k / count
+        spot = (at[0] + radius * np.cos(angle), at[1] + radius * np.sin(angle))
+        land.furniture.put(land.rng, "menhir", spot, (0.62, 0.5), np.degrees(angle))
+    land.furniture.put(land.rng, pick(land.rng, ("altar", "campfire", "circle")), at, (1.2, 0.8), int(land.rng.integers(180)))
+
+
+def _camp(land: _Land, at: Point, size: float) -> None:
+    land.furniture.put(land.rng, "campfire", at, (0.9, 0.9))
+    turn = float(land.rng.uniform(0, 360))
+    for k in range(int(land.rng.integers(2, 5))):
+        angle = np.radians(turn + 95 * k)
+        spot = (at[0] + size * 0.78 * np.cos(angle), at[1] + size * 0.78 * np.sin(angle))
+        thing = pick(land.rng, ("tent", "tent", "logs", "cart", "crate"))
+        shape = {"tent": (1.7, 1.4), "logs": (1.1, 0.7), "cart": (1.6, 0.9)}.get(thing, (0.62, 0.62))
+        land.furniture.put(land.rng, thing, spot, shape, np.degrees(angle) + 90)
+
+
+def _ruin(land: _Land, at: Point) -> None:
+    """Raise the broken walls of a house on grid lines, with gaps to walk through."""
+    rng = land.rng
+    w = min(int(rng.integers(4, 7)), land.columns - 2)
+    h = min(int(rng.integers(3, 6)), land.rows - 2)
+    x = int(np.clip(round(at[0] - w / 2), 1, land.columns - w - 1))
+    y = int(np.clip(round(at[1] - h / 2), 1, land.rows - h - 1))
+    shape = box(x, y, x + w, y + h)
+    land.areas += geometry.areas("slabs", shape)
+    land.rooms.append(geometry.room_of("Ruin", shape))
+    land.bare.append(shape.buffer(0.5))
+    edges = [((x + i, v), (x + i + 1, v)) for i in range(w) for v in (y, y + h)]
+    edges += [((u, y + j), (u, y + j + 1)) for j in range(h) for u in (x, x + w)]
+    gone = rng.random(len(edges)) < 0.3
+    gone[int(rng.integers(len(edges)))] = True
+    standing = unary_union([LineString(edge) for edge, out in zip(edges, gone.tolist(), strict=True) if not out])
+    land.walls = geometry.as_walls(standing)
+    for _ in range(5):
+        spot = rng.uniform((x, y), (x + w, y + h))
+        land.furniture.put(rng, pick(rng, ("rubble", "rubble", "tuft", "pebbles", "bush")), (spot[0], spot[1]), (0.7, 0.7), int(rng.integers(360)))
+
+
+def _grow(land: _Land, theme: str) -> None:
+    """Plant trees thickly where nothing is kept bare, and small things between."""
+    rng, columns, rows = land.rng, land.columns, land.rows
+    woods = density(rng, columns, rows, 0.16)
+    thick = float(rng.uniform(0.30, 0.62))
+    bare = unary_union(land.bare) if land.bare else Spot(-9, -9).buffer(0.1)
+    off, near = keep_off(bare.buffer(0.35), columns, rows), keep_off(bare, columns, rows)
+    kinds = pick(rng, (("tree",), ("tree", "tree", "pine"), ("pine",), ("pine", "pine", "tree"), ("tree", "tree", "deadtree")))
+    kinds = ("deadtree", "tree", "tree") if theme == "marsh" else kinds
+    area = columns * rows
+    for x, y, r in scatter(rng, columns, rows, area * 3, lambda: float(rng.uniform(0.55, 1.25)), lambda x, y: off(x, y) * float(woods(x, y) > thick), 0.72):
+        land.furniture.put(rng, pick(rng, kinds), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
+    for x, y, r in scatter(rng, columns, rows, area, lambda: float(rng.uniform(0.15, 0.42)), lambda x, y: 0.5 * near(x, y)):
+        thing = pick(rng, ("bush", "tuft", "tuft", "tuft", "rock", "rock", "flowers", "stump", "log"))
+        size = (4.2 * r, 1.5 * r) if thing == "log" else (2 * r, 2 * r)
+        land.furniture.put(rng, thing, (x, y), size, int(rng.integers(360)))
+    shore = unary_union(land.water) if land.water else None
+    if shore is not None:
+        rim = keep_off(shore.buffer(0.25).difference(shore.buffer(-0.35)), columns, rows)
+        for x, y, r in scatter(rng, columns, rows, area * 2, lambda: float(rng.uniform(0.12, 0.3)), lambda x, y: 0.3 * (1 - rim(x, y))):
+            land.furniture.put(rng, pick(rng, ("reeds", "rock", "rock", "lily")), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
+
+
+@KINDS.register("wilderness")
+def plan_wilderness(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
+    """Return a piece of country: one theme, named clearings, trees that leave paths and places free."""
+    theme = pick(rng, THEMES)
+    land = _Land(rng, columns, rows)
+    land.meadows()
+    _scene(land, theme)
+    _grow(land, theme)
+    final = tuple(land.areas)
+    return Layout(
+        kind="wilderness", seed=seed, columns=columns, rows=rows, theme=theme, palette=palette_for("wilderness", seed),
+        cells=cells_of(final, columns, rows), rooms=tuple(land.rooms), walls=land.walls, lights=tuple(land.furniture.lights),
+        exits=open_sides(columns, rows), areas=final, props=tuple(land.furniture.props),
+    )
