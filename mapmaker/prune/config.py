@@ -1,0 +1,32 @@
+"""The options of `mapmaker prune`."""
+
+from dataclasses import dataclass
+
+from mapmaker.config import opt
+from mapmaker.errors import BadConfig
+
+MOST_BITS = 10  # unrelated maps come as near as 10 of 64 bits in their best orientation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneConfig:
+    """What counts as a usable picture, and what to do with the others."""
+
+    auto: bool = opt(False, "Accept the suggestions; what a person has marked stays as it is.")
+    apply: bool = opt(False, "Move dropped pictures into the data set's dropped/ folder, and stop.")
+    restore: bool = opt(False, "Move everything in dropped/ back to its place, and stop.")
+    min_side_px: int = opt(512, "Suggest dropping pictures whose shorter side is below this.")
+    near: int = opt(4, "Two pictures are one map when at most this many of 64 hash bits differ.")
+
+    def __post_init__(self) -> None:
+        if self.min_side_px < 1:
+            raise BadConfig(
+                f"min_side_px is {self.min_side_px}.", hint="Give a side of at least 1 pixel."
+            )
+        if not 0 <= self.near <= MOST_BITS:
+            raise BadConfig(
+                f"near is {self.near}.",
+                hint=f"Give 0 to {MOST_BITS}; beyond, different maps look equal.",
+            )
+        if self.apply and self.restore:
+            raise BadConfig("--apply and --restore undo each other.", hint="Give one of the two.")

@@ -1,0 +1,174 @@
+"""What is measured once of every picture and remembered by its content hash."""
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapmaker.errors import MapmakerError
+from mapmaker.picture import open_picture
+from mapmaker.prune.database import Database
+from mapmaker.prune.gridlines import find_grid
+from mapmaker.prune.hashes import THUMB_PX, dhashes, phashes, shrink
+
+VERSION = 1  # raise it when a measurement changes: remembered rows of another version are redone
+_PATCH_PX = 256
+_FINE = 0.25  # cycles a pixel: finer than this is what blur and enlarging lose
+_NO_DETAIL = -6.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS features (
+    id TEXT PRIMARY KEY, version INTEGER NOT NULL, lasting INTEGER NOT NULL,
+    data TEXT NOT NULL, thumb BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS suggestions (id TEXT PRIMARY KEY, data TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """The measurements of one picture; `problem` says why there are none.
+
+    width, height [px] of the upright picture; mean and contrast (standard deviation) of its
+    brightness, 0..255; span is the brightness range of its middle 98 %; fine is log10 of the share
+    of spectral energy above 0.25 cycles a pixel (a blur of 1 px costs it 1.5); pixels is the sha256
+    of the upright RGB values; phash and dhash are 64 bits in eight orientations, as hex; grid is
+    {cell_px, phase, score} as the picture shows it, or None; thumb is 32 x 32 grey bytes.
+    """
+
+    id: str
+    problem: str = ""
+    width: int = 0
+    height: int = 0
+    mean: float = 0.0
+    contrast: float = 0.0
+    span: float = 0.0
+    fine: float = _NO_DETAIL
+    pixels: str = ""
+    phash: tuple[str, ...] = ()
+    dhash: tuple[str, ...] = ()
+    grid: dict | None = None
+    thumb: bytes = b""
+
+    def small(self) -> NDArray[np.uint8]:
+        """Return the thumbnail as a 32 x 32 array."""
+        return np.frombuffer(self.thumb, np.uint8).reshape(THUMB_PX, THUMB_PX)
+
+
+def measure(path: Path, id: str) -> tuple[Features, bool]:
+    """Return the features of the file at `path`, and whether they will last.
+
+    Never raises for what is in the file: a broken picture is a row with a problem. A file that is
+    missing or holds other bytes than `id` says is such a row too, looked at again next time.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return Features(id=id, problem=f"cannot be read: {error.strerror}"), False
+    if hashlib.sha256(data).hexdigest() != id:
+        return Features(id=id, problem="was changed after it was taken in"), False
+    try:
+        image = open_picture(data, name="it")
+    except MapmakerError as error:
+        return Features(id=id, problem=str(error).removeprefix("it ").rstrip(".")), True
+    return _measure(np.asarray(image), np.asarray(image.convert("L")), id), True
+
+
+class FeatureStore:
+    """Features and suggestions of a data set in `features.db`; deleting it costs only time."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = Database(path, _SCHEMA, durable=False)
+
+    def all(self) -> dict[str, Features]:
+        """Return what is remembered, by picture id."""
+        query = "SELECT * FROM features WHERE version = ?"
+        return {row["id"]: _from_row(row) for row in self._db.rows(query, VERSION)}
+
+    def known(self) -> set[str]:
+        """Return the ids that need no measuring."""
+        query = "SELECT id FROM features WHERE version = ? AND lasting"
+        return {row["id"] for row in self._db.rows(query, VERSION)}
+
+    def keep(self, features: Features, *, lasting: bool = True) -> None:
+        """Remember one picture's features; those that do not last are measured again next time."""
+        values = asdict(features)
+        thumb = values.pop("thumb")
+        with self._db.transaction() as sql:
+            sql.execute(
+                "REPLACE INTO features (id, version, lasting, data, thumb) VALUES (?, ?, ?, ?, ?)",
+                (features.id, VERSION, lasting, json.dumps(values), thumb),
+            )
+
+    def suggestions(self) -> dict[str, dict]:
+        """Return what the last prune suggested, by picture id."""
+        found = self._db.rows("SELECT * FROM suggestions")
+        return {row["id"]: json.loads(row["data"]) for row in found}
+
+    def set_suggestions(self, suggestions: dict[str, dict]) -> None:
+        """Replace all suggestions at once."""
+        with self._db.transaction() as sql:
+            sql.execute("DELETE FROM suggestions")
+            sql.executemany(
+                "INSERT INTO suggestions (id, data) VALUES (?, ?)",
+                [(id, json.dumps(data)) for id, data in suggestions.items()],
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def _measure(rgb: NDArray[np.uint8], grey: NDArray[np.uint8], id: str) -> Features:
+    thumb = shrink(grey)
+    low, high = _span(grey)
+    return Features(
+        id=id,
+        width=grey.shape[1],
+        height=grey.shape[0],
+        mean=round(float(grey.mean()), 2),
+        contrast=round(float(grey.std()), 2),
+        span=high - low,
+        fine=round(fine_share(grey), 3),
+        pixels=hashlib.sha256(f"{rgb.shape}".encode() + rgb.tobytes()).hexdigest(),
+        phash=tuple(f"{h:016x}" for h in phashes(thumb)),
+        dhash=tuple(f"{h:016x}" for h in dhashes(thumb)),
+        grid=find_grid(grey),
+        thumb=np.round(thumb).astype(np.uint8).tobytes(),
+    )
+
+
+def fine_share(grey: NDArray[np.uint8]) -> float:
+    """Return log10 of the share of energy above 0.25 cycles a pixel, at native resolution.
+
+    From up to nine patches spread over the picture (H, W); -6 when there is nothing to see.
+    """
+    side = min(_PATCH_PX, *grey.shape)
+    window = np.hanning(side)[:, None] * np.hanning(side)[None, :]
+    rows, columns = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :]
+    finer = np.maximum(np.abs(rows), np.abs(columns)) > _FINE
+    fine = total = 0.0
+    for top in np.unique(np.linspace(0, grey.shape[0] - side, 3).astype(int)):
+        for left in np.unique(np.linspace(0, grey.shape[1] - side, 3).astype(int)):
+            patch = grey[top : top + side, left : left + side].astype(np.float32)
+            energy = np.abs(np.fft.rfft2((patch - patch.mean()) * window)) ** 2
+            total += float(energy.sum())
+            fine += float(energy[finer].sum())
+    return math.log10(max(fine / total, 1e-6)) if total > 0 else _NO_DETAIL
+
+
+def _span(grey: NDArray[np.uint8]) -> tuple[float, float]:
+    counts = np.cumsum(np.bincount(grey.ravel(), minlength=256))
+    low, high = np.searchsorted(counts, [0.01 * counts[-1], 0.99 * counts[-1]])
+    return float(low), float(high)
+
+
+def _from_row(row: dict) -> Features:
+    values = json.loads(row["data"])
+    known = {f.name for f in fields(Features)}
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
+    return Features(**values, thumb=row["thumb"])

@@ -1,0 +1,64 @@
+"""What the shards are made of: every picture that is whole and not dropped, with group and grid."""
+
+from typing import Any
+
+from mapmaker.errors import MapmakerError
+from mapmaker.prune.decisions import Decisions
+from mapmaker.prune.features import FeatureStore
+from mapmaker.prune.gridlines import choose_grid
+from mapmaker.prune.quarantine import locate
+from mapmaker.workspace import Dataset
+
+
+def features_of(dataset: Dataset) -> FeatureStore:
+    """Open what was measured of a data set."""
+    return FeatureStore(dataset.root / "features.db")
+
+
+def kept(dataset: Dataset) -> list[dict[str, Any]]:
+    """Return the manifest rows that decode and are not dropped, in the manifest's order.
+
+    Undecided counts as kept; of several files with the same bytes only the first is in. Each row
+    has two more keys: `group` (pictures of one map share it: split by it) and `grid`
+    ({cell_px, phase [x, y], source: layout, name or picture} or None). Computes nothing: raises
+    MapmakerError when a picture was not measured yet, or lies in dropped/ without being dropped.
+    """
+    rows = dataset.rows()
+    if not (dataset.root / "features.db").exists():
+        raise _unready(dataset, len(rows))
+    store, decisions = features_of(dataset), Decisions(dataset.decisions)
+    features, marks, groups = store.all(), decisions.all(), decisions.groups()
+    store.close()
+    decisions.close()
+    if missing := [r for r in rows if r["id"] not in features or r["id"] not in groups]:
+        raise _unready(dataset, len(missing))
+    chosen: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        mark, seen = marks.get(row["id"]), features[row["id"]]
+        if seen.problem or (mark and mark.state == "drop") or row["id"] in chosen:
+            continue
+        path = dataset.root / row["file"]
+        if not path.exists():
+            raise _away(dataset, row, locate(dataset, row).exists())
+        grid = choose_grid(path, row.get("title"), (seen.width, seen.height), seen.grid)
+        chosen[row["id"]] = {**row, "group": groups[row["id"]], "grid": grid}
+    return list(chosen.values())
+
+
+def _unready(dataset: Dataset, count: int) -> MapmakerError:
+    return MapmakerError(
+        f"{count} pictures of {dataset.name} have not been looked at yet.",
+        hint=f"Run `mapmaker prune {dataset.name}` first.",
+    )
+
+
+def _away(dataset: Dataset, row: dict[str, Any], in_dropped: bool) -> MapmakerError:
+    if in_dropped:
+        return MapmakerError(
+            f"{row['file']} is kept, but its file still lies in dropped/.",
+            hint=f"Run `mapmaker prune {dataset.name} --restore`.",
+        )
+    return MapmakerError(
+        f"{dataset.root / row['file']} is missing.",
+        hint="Fetch or import it again, or drop it in the review.",
+    )
