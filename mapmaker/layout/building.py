@@ -223,10 +223,11 @@ def plan_building(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
             floor = pick(rng, floors) if rng.random() < 0.25 else floor
             inside += geometry.areas(floor, shape, int(w >= h) if rng.random() < 0.8 else int(w < h))
             kept = {cell for door in house.doors for cell in _before(door)} & set(room.cells)
+            steps: set[Cell] = set()
             if place == (1 if len(order) > 1 else 0) and (flight := _flight(rng, house, k, kept)):
                 stairs.append(flight)
-                kept |= {(int(flight.position[0]) + i, int(flight.position[1]) + j) for i in range(int(flight.size[0])) for j in range(int(flight.size[1]))}
-            Furnisher(rng, set(room.cells), kept, furniture).furnish(name)
+                steps = {(int(flight.position[0]) + i, int(flight.position[1]) + j) for i in range(int(flight.size[0])) for j in range(int(flight.size[1]))}
+            Furnisher(rng, set(room.cells), kept, steps, furniture).furnish(name)
 
     # Walls: the rooms' outlines, broken at doors and windows
     doors = [Door(_floats(d.segment), d.kind, d.open) for house in houses for d in house.doors]

@@ -22,13 +22,13 @@ NAMES = ("Entrance", "Long chamber", "Echo hall", "Den", "Grotto", "Low chamber"
 
 def _chambers(rng: Generator, columns: int, rows: int) -> list[tuple[Point, float, float]]:
     """Return middles and half sizes of chambers that keep clear of each other and of the border."""
-    wanted = max(1, round(columns * rows / 34))
+    wanted = max(1, round(columns * rows / 28))
     found: list[tuple[Point, float, float]] = []
     for attempt in range(60 * wanted):
         if len(found) == wanted:
             break
-        most = 3.2 if attempt < 20 * wanted else 2.2
-        rx, ry = (float(v) for v in rng.uniform(1.35, most, 2))
+        most = 2.9 if attempt < 20 * wanted else 2.2
+        rx, ry = (float(v) for v in rng.uniform(1.2, most, 2))
         rx, ry = min(rx, (columns - 1.4) / 2), min(ry, (rows - 1.4) / 2)
         x, y = float(rng.uniform(rx + 0.7, columns - rx - 0.7)), float(rng.uniform(ry + 0.7, rows - ry - 0.7))
         if all(abs(x - a) > rx + u + 0.7 or abs(y - b) > ry + v + 0.7 for (a, b), u, v in found):
@@ -44,7 +44,7 @@ def _hollow(rng: Generator, columns: int, rows: int) -> tuple[Polygon, list[Base
     middles = [middle for middle, _, _ in chambers]
     for a, b in pairs_to_join(rng, middles, 0.25):
         line = geometry.winding(rng, middles[a], middles[b], 0.8, 3)
-        tunnels.append(LineString(line).buffer(float(rng.uniform(0.6, 0.95))))
+        tunnels.append(LineString(line).buffer(float(rng.uniform(0.55, 0.85))))
     ways = []
     for _ in range(2 + int(rng.random() < 0.35)):
         side, share = int(rng.integers(4)), float(rng.uniform(0.2, 0.8))
@@ -162,9 +162,9 @@ def _dress(rng: Generator, theme: str, floor: Polygon, areas: list[Area], rooms:
     on_rim, on_open = keep_off(rim, columns, rows), keep_off(open_floor, columns, rows)
     by_rim = {"crystal cave": ("crystals", "stalagmite", "rock"), "fungus cave": ("mushrooms", "mushrooms", "rock"), "lair": ("bones", "rock", "stalagmite")}
     kinds = by_rim.get(theme, ("stalagmite", "stalagmite", "rock"))
-    for x, y, r in scatter(rng, columns, rows, area * 2, lambda: float(rng.uniform(0.16, 0.34)), lambda x, y: 0.16 * (1 - on_rim(x, y)), 1.1):
+    for x, y, r in scatter(rng, columns, rows, area * 2, lambda: float(rng.uniform(0.16, 0.34)), lambda x, y: 0.3 * (1 - on_rim(x, y)), 1.1):
         into.put(rng, pick(rng, kinds), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
-    for x, y, r in scatter(rng, columns, rows, area, lambda: float(rng.uniform(0.25, 0.45)), lambda x, y: 0.13 * (1 - on_open(x, y)), 1.2):
+    for x, y, r in scatter(rng, columns, rows, area, lambda: float(rng.uniform(0.25, 0.45)), lambda x, y: 0.2 * (1 - on_open(x, y)), 1.2):
         into.put(rng, pick(rng, ("pebbles", "pebbles", "rock", "crack", "puddle", "bones", "rubble")), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
     for room in rooms:
         shape = Polygon(room.polygon).buffer(0).intersection(open_floor)

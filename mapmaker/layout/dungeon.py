@@ -274,16 +274,17 @@ def plan_dungeon(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
         areas += geometry.areas(pick(rng, floors), shape, int(rng.integers(4)))
         room = geometry.room_of(name, shape)
         rooms.append(room)
-        kept = set(chamber.doors.values())
+        kept, steps = set(chamber.doors.values()), set[Cell]()
         if k < 1 + (len(chambers) > 3) and (flight := _flight(rng, chamber, kept)):
             stairs.append(Stairs(*flight, goes="up" if k else "down"))
-            kept |= _under(stairs[-1])
+            steps |= _under(stairs[-1])
         if name == "Cistern" and min(chamber.w, chamber.h) >= 4 and not stairs_in(stairs, chamber):
             pool = shape.buffer(-1.0).buffer(-0.05, join_style="mitre")
             if pool.area > 1:
                 areas += geometry.areas("water", pool)
-                kept |= set(geometry.cells_in(pool))
-        Furnisher(rng, set(room.cells), kept, furniture).furnish(name)
+                steps |= set(geometry.cells_in(pool))
+        roomy = {(c, r) for c, r in room.cells if shape.covers(box(c, r, c + 1, r + 1))}
+        Furnisher(rng, roomy or set(room.cells), kept, steps, furniture).furnish(name)
     _litter(rng, corridor_cells, furniture)
     final = tuple(areas)
     return Layout(

@@ -75,12 +75,15 @@ class Furniture:
 class Furnisher:
     """Places the things of one room on its free cells.
 
-    cells: the room's squares; kept: squares that stay free (before doors, on stairs).
+    cells: the room's squares; kept: squares before doors, that stay free and joined;
+    steps: squares of stairs and water, that nothing covers.
     """
 
-    def __init__(self, rng: Generator, cells: set[Cell], kept: set[Cell], into: Furniture) -> None:
-        self.rng, self.cells, self.kept, self.into = rng, cells, kept, into
-        self.taken: set[Cell] = set(kept)
+    def __init__(
+        self, rng: Generator, cells: set[Cell], kept: set[Cell], steps: set[Cell], into: Furniture
+    ) -> None:
+        self.rng, self.cells, self.kept, self.steps, self.into = rng, cells, kept - steps, steps, into
+        self.taken: set[Cell] = kept | steps
         columns, rows = zip(*sorted(cells), strict=True)
         self.left, self.right = min(columns), max(columns) + 1
         self.top, self.bottom = min(rows), max(rows) + 1
@@ -115,9 +118,12 @@ class Furnisher:
             inward = (column - dx, row - dy)
             if deep > 1 and (inward in self.taken or inward not in self.cells or not self._clear(inward)):
                 continue
-            gap = 0.5 - deep / 2 - 0.1
+            beside = {(column + dy, row + dx), (column - dy, row - dx)} if wide > 1 else set()
+            if beside & self.taken or not beside <= self.cells or (column, row) in self.taken:
+                continue
+            gap = 0.5 - deep / 2 - 0.16
             self.into.put(self.rng, kind, (column + 0.5 + dx * gap, row + 0.5 + dy * gap), (wide, deep), angle)
-            self.taken.add((column, row))
+            self.taken |= {(column, row), *beside}
             if deep > 1:
                 self.taken.add(inward)
 
@@ -141,7 +147,7 @@ class Furnisher:
         size = SIZES.get(kind, (0.8, 0.8))
         for (column, row), sides in self._spots(2)[: self._count(most, share)]:
             dx, dy = sides[0][0] + sides[1][0], sides[0][1] + sides[1][1]
-            gap = max(0.0, 0.5 - max(size) / 2 - 0.12)
+            gap = max(0.0, 0.5 - max(size) / 2 - 0.17)
             angle = {(1, -1): 0, (1, 1): 90, (-1, 1): 180, (-1, -1): 270}.get((dx, dy), 0)
             self.into.put(self.rng, kind, (column + 0.5 + dx * gap, row + 0.5 + dy * gap), size, angle)
             self.taken.add((column, row))
@@ -174,11 +180,10 @@ class Furnisher:
         column, row = int(self.centre[0]), int(self.centre[1])
         if (column, row) not in self.cells:
             return
-        if not flat:
-            cover = {(c, r) for c, r in self.cells if self._covers(c, r, size, angle)}
-            if cover & self.taken:
-                return
-            self.taken |= cover
+        cover = {(c, r) for c, r in self.cells | self.steps if self._covers(c, r, size, angle)}
+        if cover & (self.steps if flat else self.taken):
+            return
+        self.taken |= set() if flat else cover
         self.into.put(self.rng, kind, self.centre, size, angle)
 
     def _covers(self, column: int, row: int, size: Point, angle: int) -> bool:

@@ -37,8 +37,9 @@ def polygons(shape: BaseGeometry) -> list[Polygon]:
 def areas(kind: str, shape: BaseGeometry, turn: int = 0) -> list[Area]:
     """Return the shape as ground of one kind."""
     return [
-        Area(kind, (snap(part.exterior.coords, 100), *(snap(ring.coords, 100) for ring in part.interiors)), turn)
+        Area(kind, tuple(snap(ring.coords, 100) for ring in (part.exterior, *part.interiors)), turn)
         for part in polygons(shape)
+        if part.area > 0.02
     ]
 
 

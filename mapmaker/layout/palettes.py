@@ -111,9 +111,9 @@ _keep(replace(
     rock="#c09a70", timber="#8a5a30", cloth=("#a8342c", "#2f6a7c", "#d09a34"), grid=0.22,
 ))
 _keep(replace(
-    VIVID, name="torchlit", paper="#26222b", ink="#0e0b10", shade="#120d1c", wall="#6a6068", stone="#a59c98",
+    VIVID, name="torchlit", paper="#3a3542", ink="#0e0b10", shade="#120d1c", wall="#6a6068", stone="#a59c98",
     tile="#9c8c86", wood="#94683f", dirt="#877058", cave="#958a84", grass="#5f7a4c", water="#47789a",
-    deep="#27506f", ambient="#585a84", grid=0.24,
+    deep="#27506f", ambient="#8a8cb8", grid=0.24,
 ))
 
 #: Palettes that suit a kind, as often as they shall come up.

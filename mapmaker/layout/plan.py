@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
 
 from mapmaker.errors import MapmakerError
 
@@ -67,8 +68,10 @@ class Area:
     rings: tuple[tuple[Point, ...], ...]
     turn: int = 0
 
-    def shape(self) -> Polygon:
-        return Polygon(self.rings[0], self.rings[1:])
+    def shape(self) -> BaseGeometry:
+        """Return the ground as a valid polygon, even where rounding made a ring cross itself."""
+        shape = Polygon(self.rings[0], self.rings[1:])
+        return shape if shape.is_valid else shape.buffer(0)
 
 
 @dataclass(frozen=True, slots=True)

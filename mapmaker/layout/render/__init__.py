@@ -46,7 +46,7 @@ def render(
     paint_floors(sheet)
     if grid:
         paint_grid(sheet, inside)
-    walls = wall_shape(sheet, secrets)
+    walls = wall_shape(sheet, floor, secrets)
     body = cast_shadows(sheet, inside, walls)
 
     # Things on the floor

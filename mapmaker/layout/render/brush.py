@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from mapmaker.layout.chance import stream
 from mapmaker.layout.palettes import Colour, tint
-from mapmaker.layout.plan import Prop
+from mapmaker.layout.plan import Prop, Segment
 from mapmaker.layout.render.sheet import Sheet, colour
 
 
@@ -50,6 +50,11 @@ class Brush:
         self._turn = np.array([[np.cos(t), np.sin(t)], [-np.sin(t), np.cos(t)]])
         self.w, self.h = w, h
         self._used = True
+
+    def fit(self, segment: Segment) -> None:
+        """Set the frame along a segment one square long, where the hand drew it."""
+        (ax, ay), (bx, by) = self.sheet.unsteady(np.asarray(segment, float))
+        self.place((ax + bx) / 2, (ay + by) / 2, 1.0, 1.0, float(np.degrees(np.arctan2(by - ay, bx - ax))))
 
     def thing(self, prop: Prop) -> None:
         """Set the frame and the chance of this thing."""

@@ -4,9 +4,11 @@ from itertools import groupby
 
 import numpy as np
 import shapely
-from shapely.geometry import LineString, Polygon
+from shapely.geometry import LineString
+from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
+from mapmaker.layout.geometry import polygons
 from mapmaker.layout.plan import Area
 from mapmaker.layout.render.noise import Field, cobbles, tiled
 from mapmaker.layout.render.sheet import Sheet, Stencil, Window, colour
@@ -28,13 +30,15 @@ def paint_floors(sheet: Sheet) -> None:
         mask = sheet.stencil(window).fill(shape).mask()
         if kind in WET:
             _wet(sheet, kind, shape, window, mask)
+        elif kind == "ford":
+            _ford(sheet, shape, window, mask)
         elif kind == "bridge":
             for area in run:
                 _bridge(sheet, area)
         else:
             _wash(sheet, kind, window, mask)
             laid += [area for area in run if area.kind in LAID]
-            if kind in ("path", "ford", "sand", "meadow", "dirt") and sheet.layout.kind != "dungeon":
+            if kind in ("path", "sand", "meadow", "dirt") and sheet.layout.kind != "dungeon":
                 _soft_rim(sheet, shape, window, 0.35 if kind != "meadow" else 0.16)
     if laid:
         _lay_stones(sheet, laid)
@@ -61,19 +65,19 @@ def _wash(sheet: Sheet, kind: str, window: Window, mask: Field) -> None:
     if kind in ("cave", "dirt", "path"):
         ridge = np.abs(sheet.noise("ridge", window, 0.25, 5.0, 1.2))
         paint *= (1 - 0.10 * np.clip(1 - ridge * 4, 0, 1))[..., None]
-    if kind in ("path", "meadow", "ford"):
-        mask = np.clip(mask * 1.6 - 0.3 + 0.0 * mask, 0, 1)
+    if kind in ("path", "meadow"):
+        mask = np.clip(mask * 1.6 - 0.3, 0, 1)
     sheet.lay(window, mask, paint)
 
 
-def _soft_rim(sheet: Sheet, shape: Polygon, window: Window, strength: float) -> None:
+def _soft_rim(sheet: Sheet, shape: BaseGeometry, window: Window, strength: float) -> None:
     """Run a broken darker line along the edge, where the wash dried."""
     rim = sheet.stencil(window).lines([shape], 0.07).mask()
     broken = np.clip(0.5 + 0.6 * sheet.noise("broken", window, 0.4, 4.0, 0.8), 0, 1)
     sheet.darken(window, strength * sheet.blur(rim, 0.03) * broken, colour(sheet.palette.ink))
 
 
-def _wet(sheet: Sheet, kind: str, shape: Polygon, window: Window, mask: Field) -> None:
+def _wet(sheet: Sheet, kind: str, shape: BaseGeometry, window: Window, mask: Field) -> None:
     """Paint water: pale at the shore, deep in the middle, rings along the edge. A chasm falls to ink."""
     palette = sheet.palette
     shallow, deep = (colour(palette.water), colour(palette.deep))
@@ -96,6 +100,24 @@ def _wet(sheet: Sheet, kind: str, shape: Polygon, window: Window, mask: Field) -
     sheet.darken(window, 0.42 * rings.mask() * mask, ink)
     if kind != "chasm":
         sheet.lay(window, 0.6 * light.mask() * mask, np.clip(shallow * 1.25 + 0.05, 0, 1))
+
+
+def _ford(sheet: Sheet, shape: BaseGeometry, window: Window, mask: Field) -> None:
+    """Paint shallow water over sand, with stones to step on."""
+    soft = sheet.blur(mask, 0.14) * mask
+    bed = (colour(sheet.palette.sand) + 2 * colour(sheet.palette.water)) / 3 * 1.06
+    sheet.lay(window, 0.85 * soft, bed * (1 + 0.04 * sheet.noise("flow", window, 0.2, 5.0, 1.2, 0.5))[..., None])
+    stones, edges = sheet.stencil(window), sheet.stencil(window)
+    for part in polygons(shape):
+        left, top, right, bottom = part.bounds
+        spots = sheet.rng.uniform((left, top), (right, bottom), (14, 2))
+        sizes = sheet.rng.uniform(0.07, 0.17, 14)
+        for (x, y), size in zip(spots.tolist(), sizes.tolist(), strict=True):
+            if part.buffer(-0.1).contains(shapely.Point(x, y)):
+                edges.disc(x, y, size + 0.035)
+                stones.disc(x, y, size)
+    sheet.darken(window, 0.85 * edges.mask(), colour(sheet.palette.ink))
+    sheet.lay(window, stones.mask(), colour(sheet.palette.rock))
 
 
 def _dashes(sheet: Sheet, stencil: Stencil, line: LineString, width: float, share: float) -> None:

@@ -18,8 +18,8 @@ from mapmaker.layout.plan import Layout
 from mapmaker.layout.render.noise import Field, cloud, tiled
 
 Window = tuple[slice, slice]
-#: How far the hand strays from the true line, in squares: under 2 px at 50 px a square.
-UNSTEADY = 0.022
+#: How far the hand strays from the true line, in squares: about 1 px at 50 px a square.
+UNSTEADY = 0.012
 #: Above this many drawn pixels stencils are drawn 2 times instead of 3 times larger.
 MANY_PX = 40_000_000
 
@@ -55,7 +55,11 @@ class Sheet:
         return out
 
     def drawn(self, shape: BaseGeometry, step: float = 0.25) -> BaseGeometry:
-        """Return the shape as the hand draws it."""
+        """Return the shape as the hand draws it; a cave's corners are worn round."""
+        if self.layout.kind == "cave":
+            frame = shapely.box(0, 0, self.layout.columns, self.layout.rows)
+            worn = shape.buffer(0.22).buffer(-0.44).buffer(0.22)
+            shape = worn.intersection(frame) if not worn.is_empty else shape
         return shapely.transform(shape.segmentize(step), self.unsteady)
 
     def window(self, bounds: Sequence[float], margin: float = 0.0) -> Window:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import shapely
-from shapely import affinity
 from shapely.geometry import LineString, box
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
@@ -23,16 +22,22 @@ def floor_shape(sheet: Sheet) -> BaseGeometry:
     return sheet.drawn(unary_union([area.shape() for area in sheet.layout.areas]))
 
 
-def wall_shape(sheet: Sheet, secrets: bool) -> BaseGeometry:
+def _rock_face(floor: BaseGeometry, columns: int, rows: int) -> BaseGeometry:
+    """Return where floor meets rock: its outline, open where it runs off the picture."""
+    return floor.boundary.difference(box(0, 0, columns, rows).boundary.buffer(0.06))
+
+
+def wall_shape(sheet: Sheet, floor: BaseGeometry, secrets: bool) -> BaseGeometry:
     """Return the walls as bodies. A secret door is wall unless secrets are to be seen."""
     layout = sheet.layout
+    if layout.kind == "cave":
+        return _rock_face(floor, layout.columns, layout.rows).buffer(THICK["cave"])
     lines = [LineString(wall) for wall in layout.walls]
     lines += [LineString(door.segment) for door in layout.doors if door.kind == "secret" and not secrets]
     if not lines:
         return shapely.Polygon()
     whole = shapely.line_merge(unary_union(lines))
-    style = {"cap_style": "square", "join_style": "mitre"} if layout.kind != "cave" else {}
-    return sheet.drawn(whole.buffer(THICK[layout.kind], **style))
+    return sheet.drawn(whole.buffer(THICK[layout.kind], cap_style="square", join_style="mitre"))
 
 
 def paint_outside(sheet: Sheet, floor: BaseGeometry) -> Field:
@@ -106,6 +111,9 @@ def paint_walls(sheet: Sheet, floor: BaseGeometry | None, walls: BaseGeometry, b
     if kind in INDOORS and sheet.palette.outside == "hatch":
         sheet.lay(window, body, ink * 1.15)
         return
+    if kind == "cave" and floor is not None:
+        _paint_cliffs(sheet, floor, body)
+        return
     top = colour(sheet.palette.wall) * (1 + 0.07 * sheet.noise("broad", window, 0.08, 3.0, 1.3) + 0.05 * sheet.noise("fine", window, 3.0, 30.0, 0.5))[..., None]
     mask = body
     outline = [walls]
@@ -123,6 +131,34 @@ def paint_walls(sheet: Sheet, floor: BaseGeometry | None, walls: BaseGeometry, b
     sheet.pixels[window] += (0.10 * lit * mask)[..., None]
 
 
+def _paint_cliffs(sheet: Sheet, floor: BaseGeometry, body: Field) -> None:
+    """Paint the rock's face round a cave: a lit ragged rim, an inked edge, strokes that run back from it."""
+    window, ink = sheet.whole, colour(sheet.palette.ink)
+    inside = sheet.stencil().fill(floor).mask()
+    ragged = 0.22 * sheet.noise("ridge", window, 0.25, 5.0, 1.2)
+    rim = np.clip((sheet.blur(inside, 0.3) * 2 + ragged - 0.18) * 3.0, 0, 1) * (1 - inside)
+    stone = colour(sheet.palette.wall) * (1.02 + 0.09 * sheet.noise("broad", window, 0.08, 3.0, 1.3))[..., None]
+    sheet.lay(window, 0.9 * rim, stone)
+    lip = np.clip((rim - sheet.blur(rim, 0.09)) * 2.2, 0, 1)
+    sheet.darken(window, 0.35 * lip, ink)
+    strokes, rng = sheet.stencil(), sheet.rng
+    face = _rock_face(floor, sheet.layout.columns, sheet.layout.rows)
+    for line in shapely.get_parts(shapely.line_merge(face)).tolist():
+        place = float(rng.uniform(0, 0.2))
+        while place < line.length - 0.05:
+            a, b = line.interpolate(place), line.interpolate(place + 0.05)
+            out = np.array([a.y - b.y, b.x - a.x]) / 0.05
+            out = out if not floor.contains(shapely.Point(a.x + out[0] * 0.1, a.y + out[1] * 0.1)) else -out
+            long, lean = rng.uniform(0.1, 0.36), rng.normal(0, 0.25)
+            side = np.array([-out[1], out[0]]) * lean
+            start = np.array([a.x, a.y])
+            strokes.line([start, start + (out + side) * long * 0.6, start + (out + side * 0.4) * long], 0.03)
+            place += float(rng.uniform(0.1, 0.34))
+    sheet.darken(window, 0.7 * strokes.mask() * (1 - inside), ink)
+    edge = np.clip(body * (0.75 + 0.3 * sheet.noise("broken", window, 0.4, 4.0, 0.8)), 0, 1)
+    sheet.darken(window, 0.92 * edge, ink)
+
+
 def _courses(sheet: Sheet, stencil: Stencil) -> None:
     """Draw the joints between the stones of every wall."""
     half = THICK[sheet.layout.kind] + (0.1 if sheet.layout.kind == "dungeon" else 0)
@@ -138,16 +174,9 @@ def _courses(sheet: Sheet, stencil: Stencil) -> None:
             place += float(sheet.rng.uniform(0.3, 0.62))
 
 
-def _frame(segment: Segment) -> tuple[float, float, float]:
-    """Return the middle of a segment and its angle in degrees."""
-    (ax, ay), (bx, by) = segment
-    return (ax + bx) / 2, (ay + by) / 2, float(np.degrees(np.arctan2(by - ay, bx - ax)))
-
-
 def draw_door(brush: Brush, door: Door, secrets: bool) -> None:
     """Draw a door leaf in its gap: shut, ajar, barred with iron, or marked S."""
-    x, y, angle = _frame(door.segment)
-    brush.place(x, y, 1, 1, angle)
+    brush.fit(door.segment)
     if door.kind == "secret":
         if secrets:
             brush.box(-0.5, -0.1, 1.0, 0.2, tint(brush.palette.wall), 0.05)
@@ -172,8 +201,7 @@ def draw_door(brush: Brush, door: Door, secrets: bool) -> None:
 
 def draw_window(brush: Brush, window: Segment) -> None:
     """Draw a window: glass between two sills."""
-    x, y, angle = _frame(window)
-    brush.place(x, y, 1, 1, angle)
+    brush.fit(window)
     brush.box(-0.5, -0.15, 1.0, 0.3, tint(brush.palette.wall), 0.04)
     brush.box(-0.4, -0.075, 0.8, 0.15, tint(brush.palette.glow), 0.03)
     brush.line([(0, -0.075), (0, 0.075)], 0.025)
@@ -206,8 +234,3 @@ def paint_grid(sheet: Sheet, where: Field | None) -> None:
     if where is not None:
         amount *= where
     sheet.darken(sheet.whole, amount, colour(sheet.palette.ink))
-
-
-def frame_of(sheet: Sheet) -> BaseGeometry:
-    """Return the picture's outline in squares."""
-    return affinity.translate(box(0, 0, sheet.layout.columns, sheet.layout.rows))
