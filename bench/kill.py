@@ -1,4 +1,4 @@
-"""kill -9 at random moments: the same command again must finish, lose nothing, leave nothing corrupt.
+"""kill -9 at random moments: the same command again must finish, and nothing may be lost.
 
     python bench/kill.py --times 10 --out kill.json
 
@@ -45,7 +45,7 @@ def digest(path: Path) -> str:
 
 
 def scraped(home: Path) -> dict[str, str]:
-    """Pictures, manifest and gaps of the data set, by content; anything half-written is an error."""
+    """Pictures, manifest and gaps of the data set, by content; nothing half-written."""
     root = home / "datasets/map-of-the-week"
     left = [p for p in root.rglob("*") if p.is_file() and p.suffix in (".part", ".tmp")]
     assert not left, f"half-written: {left}"
@@ -148,7 +148,10 @@ def main() -> None:
             assert code in (0, 4), out
     args.out.write_text(json.dumps(results, indent=1))
     for name, r in results.items():
-        print(f"{name:7} {r['good']} of {r['of']} good ({r['killed']} killed in flight, calm run {r['calm_s']} s)")
+        print(
+            f"{name:7} {r['good']} of {r['of']} good "
+            f"({r['killed']} killed in flight, calm run {r['calm_s']} s)"
+        )
     sys.exit(0 if all(r["good"] == r["of"] for r in results.values()) else 1)
 
 

@@ -11,23 +11,24 @@ import argparse
 import json
 from pathlib import Path
 
+from mapmaker.scrape.own import import_pictures
+from mapmaker.train.publish import publish
+
 from mapmaker import layout
 from mapmaker.cli.draw import draw
 from mapmaker.files import write_atomic
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.prune import prune
 from mapmaker.scrape.config import ImportConfig
-from mapmaker.scrape.own import import_pictures
 from mapmaker.shards.config import PackConfig
 from mapmaker.shards.pack import pack
 from mapmaker.train.config import TrainConfig
 from mapmaker.train.loop import train
-from mapmaker.train.publish import publish
 from mapmaker.workspace import Workspace
 
 
 def draw_maps(folder: Path, count: int, cell_px: int) -> None:
-    """Write `count` gridless floor plans, the four kinds in turn, each with its layout beside it."""
+    """Write `count` gridless floor plans, the kinds in turn, each with its layout beside it."""
     kinds = layout.KINDS.names()
     for seed in range(count):
         path = folder / f"{kinds[seed % len(kinds)]}-{seed:05d}.png"
@@ -69,11 +70,12 @@ def main() -> None:
     print(done.summary)
     if args.publish:
         card = {
-            "about": "Small generator for dungeons, caves, buildings and wilderness, drawn by rule.",
+            "about": "Dungeons, caves, buildings and wilderness, learnt from plans drawn by rule.",
             "license": "MIT",
-            "data": f"{args.maps} floor plans of mapmaker.layout, seeds 0 to {args.maps - 1}, no grid",
+            "data": f"{args.maps} floor plans of mapmaker.layout, seeds 0 to {args.maps - 1}",
             "sample_size": 750,
-            "made_by": f"python bench/starter.py --maps {args.maps} --size {args.size} --minutes {args.minutes:g}",
+            "made_by": f"python bench/starter.py --maps {args.maps} --size {args.size} "
+            f"--minutes {args.minutes:g}",
         }
         publish(workspace.run(done.data["run"]), args.publish, card)
 

@@ -1,9 +1,9 @@
 """One frozen dataclass per stage is the only home of a default: `opt()` makes a field a flag too.
 
-    @dataclass(frozen=True, slots=True, kw_only=True)
-    class PackConfig:
-        size: int = opt(750, "Side of a picture in a shard [px].")
-        recipe_only: float = 0.5            # in TOML, but no flag
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackConfig:
+    size: int = opt(750, "Side of a picture in a shard [px].")
+    recipe_only: float = 0.5            # in TOML, but no flag
 """
 
 import hashlib

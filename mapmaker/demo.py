@@ -1,4 +1,4 @@
-"""The whole way once, small: the real commands against an archive on loopback, and a page at the end."""
+"""The whole way once, small: the real commands, an archive on loopback, a page at the end."""
 
 import html
 import shlex
@@ -32,7 +32,9 @@ def demo(home: Path, minutes: float = 1.0, open_browser: bool = False) -> Iterat
     with Replica(maps=ARCHIVE_MAPS) as archive:
         yield from _run(home, f"scrape --via {archive.url}", gaps_are_fine=True)
     yield from _run(home, f"prune map-of-the-week --auto --size {SIZE_PX}")
-    yield from _run(home, f"train map-of-the-week --size {SIZE_PX} --minutes {minutes:g} --name demo")
+    yield from _run(
+        home, f"train map-of-the-week --size {SIZE_PX} --minutes {minutes:g} --name demo"
+    )
     yield from _run(home, "sample demo -n 16 --seed 0 --size 256")
     yield from _run(home, "sample starter -n 9 --seed 0")
     yield from _run(home, "sample --layout dungeon -n 1 --seed 7")
@@ -78,7 +80,10 @@ def _page(workspace: Workspace) -> str:
             "The net that came with mapmaker, 750 px",
             sorted(workspace.maps.glob("starter-*[0-9].png")),
         ),
-        ("A floor plan by rule, with walls and doors beside it", sorted(workspace.maps.glob("dungeon-*.png"))),
+        (
+            "A floor plan by rule, with walls and doors beside it",
+            sorted(workspace.maps.glob("dungeon-*.png")),
+        ),
     ]
     body = []
     for title, pictures in sections:

@@ -56,7 +56,8 @@ def doctor(home: Path) -> Iterator[Event]:
 
 
 def _python(home: Path) -> Finding:
-    text = f"{platform.python_version()} on {platform.system()} {platform.machine()}, mapmaker {__version__}"
+    system = f"{platform.system()} {platform.machine()}"
+    text = f"{platform.python_version()} on {system}, mapmaker {__version__}"
     fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
     return Finding("python", "ok" if fits else "missing", text, "" if fits else "Use 3.11 to 3.13.")
 
@@ -69,7 +70,9 @@ def _packages(home: Path) -> Finding:
         except PackageNotFoundError:
             lack.append(name)
     if lack:
-        return Finding("packages", "missing", f"without {', '.join(lack)}", f"pip install {' '.join(lack)}")
+        return Finding(
+            "packages", "missing", f"without {', '.join(lack)}", f"pip install {' '.join(lack)}"
+        )
     return Finding("packages", "ok", ", ".join(have))
 
 
@@ -116,7 +119,9 @@ def _codecs(home: Path) -> Finding:
     want = {"jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "libtiff": "TIFF"}
     lack = [text for name, text in want.items() if not features.check(name)]
     if lack:
-        return Finding("codecs", "missing", f"no {', '.join(lack)}", "pip install --force-reinstall pillow")
+        return Finding(
+            "codecs", "missing", f"no {', '.join(lack)}", "pip install --force-reinstall pillow"
+        )
     return Finding("codecs", "ok", f"{', '.join(want.values())}, GIF, BMP")
 
 

@@ -28,7 +28,7 @@ class UnsafeInput(MapmakerError):
 
 
 class MissingPart(MapmakerError):
-    """The machine lacks something: an extra, room on the disk, a permission, a driver. Exit code 5."""
+    """The machine lacks something: an extra, disk, a permission, a driver. Exit code 5."""
 
     exit_code = 5
 
@@ -38,7 +38,7 @@ class NotFinite(MapmakerError):
 
 
 class Stopped(MapmakerError):
-    """A signal asked a stage to stop and it has saved what it had. Exit code 75, or 130 for Ctrl-C."""
+    """A signal stopped a stage, which has saved what it had. Exit code 75, or 130 for Ctrl-C."""
 
     exit_code = 75
 

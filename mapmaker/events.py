@@ -3,6 +3,7 @@
 A stage is a generator: `Step` and `Note` as it goes, one `Done` at the end.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +29,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A stage has finished. `data` is what `--json` reports; `exit_code` is 0, or 4 for known gaps."""
+    """A stage has finished. `--json` reports `data`; `exit_code` is 0, or 4 for known gaps."""
 
     stage: str
     summary: str
@@ -41,9 +42,8 @@ Event = Step | Note | Done
 
 def finish(events: Iterable[Event]) -> Done:
     """Run a stage to its end without drawing it and return its Done: what a script wants."""
-    last: Event | None = None
-    for last in events:
-        pass
+    tail = deque(events, maxlen=1)
+    last = tail.pop() if tail else None
     if not isinstance(last, Done):
         raise TypeError("a stage must end with Done")
     return last

@@ -15,7 +15,7 @@ from mapmaker.errors import MissingPart, UnsafeInput
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; when the block ends well it becomes `path`, else it goes.
+    """Give a temporary path beside `path`; it becomes `path` if the block ends well, else goes.
 
     The data is on the disk before the name changes, so a crash leaves the old file or the new one.
     Raises MissingPart when the disk is full or the folder may not be written.
@@ -103,7 +103,7 @@ def need_room(folder: Path, wanted_bytes: int) -> None:
     free = shutil.disk_usage(there).free
     if free < wanted_bytes:
         raise MissingPart(
-            f"{folder} needs {wanted_bytes / 1e6:.0f} MB and the disk has {free / 1e6:.0f} MB free.",
+            f"{folder} needs {wanted_bytes / 1e6:.0f} MB; the disk has {free / 1e6:.0f} MB free.",
             hint="Free some room, or choose another folder with --home.",
         )
 

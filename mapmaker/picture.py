@@ -1,4 +1,4 @@
-"""Opening pictures that strangers made: every failure is one clear UnsafeInput, nothing is trusted."""
+"""Opening pictures that strangers made: nothing is trusted, a failure is one UnsafeInput."""
 
 import warnings
 from io import BytesIO

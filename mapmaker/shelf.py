@@ -27,7 +27,7 @@ def shelf(name: str) -> Path:
 
 
 def cards(name: str) -> dict[str, Path]:
-    """Return every card of shelf `name`: `scrapers/x.toml` and `checkpoints/x/card.toml` are `x`."""
+    """Return the cards of shelf `name`: `scrapers/x.toml` and `checkpoints/x/card.toml` are x."""
     home = shelf(name)
     found = {p.stem: p for p in sorted(home.glob("*.toml"))}
     return found | {p.parent.name: p for p in sorted(home.glob("*/card.toml"))}

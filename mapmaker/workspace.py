@@ -76,11 +76,11 @@ class Workspace:
         return self.home / "maps"
 
     def dataset(self, name: str) -> Dataset:
-        """Return where data set `name` is or will be. Raises BadConfig for a name no folder can have."""
+        """Return where data set `name` is or will be. Raises BadConfig for an impossible name."""
         return Dataset(self.datasets / check_name("data set", name))
 
     def run(self, name: str) -> Path:
-        """Return where run `name` is or will be. Raises BadConfig for a name no folder can have."""
+        """Return where run `name` is or will be. Raises BadConfig for an impossible name."""
         return self.checkpoints / check_name("run", name)
 
     def dataset_names(self) -> list[str]:
@@ -92,7 +92,7 @@ class Workspace:
         return _newest_first(self.checkpoints, "config.toml")
 
     def existing_dataset(self, name: str | None) -> Dataset:
-        """Return data set `name`, or the newest. Raises UnknownName, or MapmakerError when none is."""
+        """Return data set `name`, or the newest. Raises UnknownName, MapmakerError when none is."""
         return Dataset(self.datasets / self._existing("data set", name, self.dataset_names()))
 
     def existing_run(self, name: str | None) -> Path:
@@ -113,7 +113,7 @@ def check_name(kind: str, name: str) -> str:
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise BadConfig(
             f"{name!r} cannot name a {kind}.",
-            hint="Use letters, digits, dots, dashes and underscores, starting with a letter or digit.",
+            hint="Use letters, digits, dots, dashes, underscores; a letter or digit first.",
         )
     return name
 

@@ -28,8 +28,10 @@ def test_help_is_there_at_once_and_without_torch(process):
         done = process("--help")
         after = os.times()
         seconds.append(
-            after.children_user + after.children_system
-            - before.children_user - before.children_system
+            after.children_user
+            + after.children_system
+            - before.children_user
+            - before.children_system
         )
     script = (
         "import sys\nfrom mapmaker.cli.border import run_line\nrun_line(['--help'])\n"
@@ -59,7 +61,7 @@ def test_nothing_at_all_shows_the_help(process):
 
 @pytest.mark.parametrize("command", all_commands(), ids=lambda c: c.name)
 def test_every_command_and_option_has_help(command):
-    """No command and no option without a sentence of its own; the list shows the same first line."""
+    """No command, no option without its own sentence; the list shows the same first line."""
     assert command.help.splitlines()[0] == COMMANDS[command.name][1]
     assert [p.name for p in command.params if isinstance(p, click.Option) and not p.help] == []
 
@@ -162,9 +164,9 @@ def test_a_full_disk_is_one_line_and_exit_5(tmp_path):
     from mapmaker.errors import MissingPart
     from mapmaker.files import speaking_of
 
+    full = Path("/dev/full")
     with pytest.raises(MissingPart, match="disk is full") as caught, speaking_of(tmp_path):
-        with Path("/dev/full").open("w") as file:
-            file.write("x")
+        full.write_text("x")
 
     assert caught.value.exit_code == 5
     assert caught.value.hint

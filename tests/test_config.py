@@ -41,7 +41,7 @@ def test_broken_toml_is_unsafe_input(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text("= = =")
 
-    with pytest.raises(UnsafeInput, match="config.toml"):
+    with pytest.raises(UnsafeInput, match=r"config\.toml"):
         from_toml(Example, path)
 
 

@@ -1,4 +1,4 @@
-"""The documents cannot drift: what they show is printed by the program, and the README's line runs."""
+"""The documents cannot drift: what they show is printed by the program."""
 
 import subprocess
 import sys

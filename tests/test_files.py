@@ -1,15 +1,13 @@
 """Writes are whole or not at all, and nothing half-written keeps its name."""
 
-import os
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from mapmaker.errors import UnsafeInput
+from mapmaker.errors import MissingPart, UnsafeInput
 from mapmaker.files import append_line, atomic_file, need_room, read_lines, write_atomic
-from mapmaker.errors import MissingPart
 
 
 def test_an_error_while_writing_keeps_the_old_file(tmp_path):
@@ -61,4 +59,4 @@ def test_need_room_says_how_much(tmp_path):
         need_room(tmp_path / "not" / "there", 10**15)
 
     need_room(tmp_path, 1)
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

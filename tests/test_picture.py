@@ -15,10 +15,17 @@ def bomb_png(side: int) -> bytes:
     """A PNG header that claims side x side pixels and holds almost none."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + head
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "I;16", "P", "L", "LA", "RGBA", "1", "F"])
@@ -70,7 +77,7 @@ def test_exif_rotation_is_applied(tmp_path):
     ],
 )
 def test_bad_files_are_refused_with_their_name(tmp_path, name, content, words):
-    """Text named .jpg, nothing at all, a web page, a bomb: one line with the file and the reason."""
+    """Text named .jpg, nothing, a web page, a bomb: one line with the file and the reason."""
     path = tmp_path / name
     path.write_bytes(content)
 

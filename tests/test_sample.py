@@ -59,7 +59,9 @@ def test_picture_i_of_a_batch_is_the_single_picture_of_seed_plus_i(mapmaker, tmp
     assert batch.read_bytes() == single.read_bytes()
 
 
-@pytest.mark.parametrize("words", [["--size", 256, "--truncation", 0.7, "--grid"], ["--layout", "cave"]])
+@pytest.mark.parametrize(
+    "words", [["--size", 256, "--truncation", 0.7, "--grid"], ["--layout", "cave"]]
+)
 def test_a_map_can_be_made_again_from_itself(mapmaker, tmp_path, words):
     """`--from map.png` gives the same bytes, options included."""
     mapmaker("sample", "--seed", 9, *words, home=tmp_path / "one")

@@ -43,7 +43,9 @@ def test_an_empty_workspace_says_how_to_begin(tmp_path):
     assert "mapmaker train" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", "a\\b", ".hidden", "x" * 81, "a b", "x."])
+@pytest.mark.parametrize(
+    "name", ["", "..", "../x", "a/b", "a\\b", ".hidden", "x" * 81, "a b", "x."]
+)
 def test_names_that_could_leave_the_folder_are_refused(name):
     """A name is one folder, on every system."""
     with pytest.raises(BadConfig):
@@ -54,7 +56,8 @@ def test_a_folder_is_held_by_one_process(tmp_path):
     """A second process is told who holds the folder, and gets it when the first has gone."""
     script = (
         "import sys, pathlib\nfrom mapmaker.workspace import locked\n"
-        "with locked(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+        "with locked(pathlib.Path(sys.argv[1])):\n"
+        "    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -1,4 +1,4 @@
-"""Where the library ends and the terminal begins: parse, check, run, and turn errors into one line."""
+"""Where the library ends and the terminal begins: parse, check, run; an error is one line."""
 
 import errno
 import importlib
@@ -26,7 +26,10 @@ from mapmaker.workspace import Workspace
 # so that `mapmaker --help` needs none of them; a test holds the lines against the docstrings.
 COMMANDS = {
     "scrape": ("scrape", "Fetch the maps of a source, politely, with what is known of each."),
-    "import": ("import_", "Take in your own pictures: files, folders, dd2vtt maps with their walls."),
+    "import": (
+        "import_",
+        "Take in your own pictures: files, folders, dd2vtt maps with their walls.",
+    ),
     "prune": ("prune", "Drop what would teach the net nothing, then write shards."),
     "pack": ("pack", "Cut, augment and write shards of the pictures that were kept."),
     "train": ("train", "Train a net on a data set."),
@@ -81,7 +84,7 @@ def cli(home: Path) -> None:
 
 
 def run_line(line: Sequence[str]) -> int:
-    """Run one command line and return its exit code. Every expected trouble is one line on stderr."""
+    """Run one command line and return its exit code. Expected trouble is one line on stderr."""
     with _sigterm():
         try:
             return _run(list(line))
@@ -122,7 +125,7 @@ def _run(line: list[str]) -> int:
 
 
 def _no_command(words: list[str]) -> int:
-    """Answer a line without a command: --help, --version, nothing at all, or a word nobody knows."""
+    """Answer a line without a command: --help, --version, nothing, or a word nobody knows."""
     with cli.make_context("mapmaker", words or ["--help"]) as ctx:
         strange = [*ctx._protected_args, *ctx.args]
         if not strange:
@@ -197,5 +200,3 @@ def _sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-

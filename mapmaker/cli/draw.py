@@ -60,7 +60,13 @@ class _Lines:
             return
         self.last_s, self.last_stage = now, event.stage
         of = "" if event.total is None else f"/{event.total:g}"
-        say(", ".join(p for p in (f"{event.stage} {event.done:g}{of} {event.unit}", speed, event.note) if p))
+        say(
+            ", ".join(
+                p
+                for p in (f"{event.stage} {event.done:g}{of} {event.unit}", speed, event.note)
+                if p
+            )
+        )
 
     def close(self) -> None:
         pass

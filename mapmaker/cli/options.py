@@ -59,9 +59,13 @@ def _bare(hint: Any) -> Any:
 
 def dry_run_option(command: Callable) -> Callable:
     """Give a command that writes its `--dry-run`."""
-    return click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")(command)
+    return click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")(
+        command
+    )
 
 
 def json_option(command: Callable) -> Callable:
     """Give a command that reports its `--json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(
+        command
+    )

@@ -1,4 +1,4 @@
-"""What a command line means before anything runs: one Plan a command, all checked, then followed."""
+"""What a command line means before anything runs: one Plan a command, all of them checked."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ class Chain:
     maps: list[Path] = field(default_factory=list)
 
     def pick_dataset(self, name: str | None) -> Dataset:
-        """Return the data set meant by `name`, by the stage before, or the newest (saying which)."""
+        """Return the data set meant by `name`, the stage before, or the newest (saying which)."""
         if name or self.dataset:
             return self.workspace.existing_dataset(name or self.dataset)
         found = self.workspace.existing_dataset(None)

@@ -18,7 +18,8 @@ class SampleConfig:
 
     n: int | None = opt(None, "How many maps (default 1, or as many as --seed names).", flag="-n")
     seed: str | None = opt(
-        None, "First seed, or a range: 7 or 0-15 (default: a fresh one, and it is said).",
+        None,
+        "First seed, or a range: 7 or 0-15 (default: a fresh one, and it is said).",
         metavar="SEED",
     )
     truncation: float = opt(1.0, "Below 1: safer and more alike. Above 1: bolder.")
@@ -54,13 +55,17 @@ class SampleConfig:
             return range(first, first + (self.n or 1))
         match = re.fullmatch(r"(\d{1,15})(?:-(\d{1,15}))?", self.seed)
         if not match:
-            raise BadConfig(f"--seed is {self.seed!r}.", hint="Write a number, or a range like 0-15.")
+            raise BadConfig(
+                f"--seed is {self.seed!r}.", hint="Write a number, or a range like 0-15."
+            )
         first, last = int(match[1]), match[2]
         if last is None:
             return range(first, first + (self.n or 1))
         count = int(last) - first + 1
         if not 1 <= count <= MAX_MAPS:
-            raise BadConfig(f"--seed {self.seed} names {count} maps.", hint=f"Name 1 to {MAX_MAPS}.")
+            raise BadConfig(
+                f"--seed {self.seed} names {count} maps.", hint=f"Name 1 to {MAX_MAPS}."
+            )
         if self.n is not None and self.n != count:
             raise BadConfig(
                 f"--seed {self.seed} names {count} maps and -n asks for {self.n}.",

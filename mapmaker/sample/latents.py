@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def latent(seed: int, shape: tuple[int, ...], truncation: float = 1.0) -> "Tensor":
-    """Return the latent of `seed`, (1, *shape) float32, normal with standard deviation `truncation`.
+    """Return the latent of `seed`: (1, *shape) float32, normal with deviation `truncation`.
 
     Counter-based (Philox keyed by the seed), so it depends on nothing but its arguments: picture i
     of a batch is the single picture of seed + i, on every machine.

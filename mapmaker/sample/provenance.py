@@ -32,7 +32,9 @@ def read_recipe(path: Path) -> dict[str, Any]:
             image.load()
             text = image.info.get(KEY)  # type: ignore[union-attr]
     except (OSError, ValueError, SyntaxError) as error:
-        raise UnsafeInput(f"{path} is no whole PNG.", hint="Give a map that mapmaker made.") from error
+        raise UnsafeInput(
+            f"{path} is no whole PNG.", hint="Give a map that mapmaker made."
+        ) from error
     try:
         recipe = json.loads(text or "")
     except ValueError as error:
@@ -41,5 +43,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
             hint="Only PNG files that mapmaker wrote, unedited, can be made again.",
         ) from error
     if not isinstance(recipe, dict) or "seed" not in recipe:
-        raise UnsafeInput(f"{path} carries a recipe without a seed.", hint="It was edited; sample anew.")
+        raise UnsafeInput(
+            f"{path} carries a recipe without a seed.", hint="It was edited; sample anew."
+        )
     return recipe

@@ -32,7 +32,9 @@ def sample(workspace: Workspace, source: Path, config: SampleConfig) -> Iterator
     side_px = config.size or meta.get("sample_size") or meta["size"]
     columns, rows = config.columns_rows()
     if columns != rows:
-        raise BadConfig(f"--squares is {config.squares}.", hint="A net's maps are square: write 15x15.")
+        raise BadConfig(
+            f"--squares is {config.squares}.", hint="A net's maps are square: write 15x15."
+        )
     base = {
         "mapmaker": __version__,
         "digital_source_type": MADE_BY_NET,
@@ -51,7 +53,9 @@ def sample(workspace: Workspace, source: Path, config: SampleConfig) -> Iterator
     def draw(seed: int) -> tuple[Image.Image, dict[str, Any]]:
         picture = paint(generator, meta["latent_shape"], seed, config.truncation)
         picture = picture.resize((side_px, side_px), Image.Resampling.LANCZOS)
-        return (with_grid(picture, columns, rows) if config.grid else picture), base | {"seed": seed}
+        return (with_grid(picture, columns, rows) if config.grid else picture), base | {
+            "seed": seed
+        }
 
     yield from _make(workspace, source.name, config, draw)
 
@@ -111,7 +115,11 @@ def find_checkpoint(workspace: Workspace, name: str | None) -> Path:
     on_shelf = {n: p.parent for n, p in cards("checkpoints").items()}
     runs = workspace.run_names()
     if name is None:
-        return workspace.run(runs[0]) if runs else on_shelf.get(STARTER) or workspace.existing_run(None)
+        return (
+            workspace.run(runs[0])
+            if runs
+            else on_shelf.get(STARTER) or workspace.existing_run(None)
+        )
     if name in runs or name not in on_shelf:
         return workspace.existing_run(name)
     return on_shelf[name]
@@ -130,7 +138,9 @@ def paint(generator: Any, shape: tuple[int, ...], seed: int, truncation: float) 
     with torch.inference_mode():
         image = generator(latent(seed, tuple(shape), truncation).to(device))[0].float().cpu()
     if not bool(torch.isfinite(image).all()):
-        raise NotFinite("The net gives no picture: its values are not finite.", hint="Train it anew.")
+        raise NotFinite(
+            "The net gives no picture: its values are not finite.", hint="Train it anew."
+        )
     return to_picture(image)
 
 
@@ -176,7 +186,9 @@ def _make(workspace: Workspace, slug: str, config: SampleConfig, draw: Any) -> I
     where = written[0] if len(written) == 1 else workspace.maps
     text = f"{len(written)} map{'s' * (len(written) > 1)} in {where}"
     text += f", all on {Path(data['sheet']).name}" if "sheet" in data else ""
-    yield Done("sample", f"{text} (seed {seeds[0]}{f' to {seeds[-1]}' if len(seeds) > 1 else ''}).", data)
+    yield Done(
+        "sample", f"{text} (seed {seeds[0]}{f' to {seeds[-1]}' if len(seeds) > 1 else ''}).", data
+    )
 
 
 def _write_once(folder: Path, stem: str, data: bytes) -> Path:
@@ -195,7 +207,7 @@ def _maker(workspace: Workspace, recipe: dict[str, Any]) -> Path:
     """Return the folder of the net that painted the recipe: same weights, whatever its name now."""
     from mapmaker.train.checkpoint import load_generator
 
-    named = [recipe.get("run")] + workspace.run_names() + sorted(cards("checkpoints"))
+    named = [recipe.get("run"), *workspace.run_names(), *sorted(cards("checkpoints"))]
     for name in dict.fromkeys(n for n in named if n):
         try:
             folder = find_checkpoint(workspace, name)
@@ -203,7 +215,8 @@ def _maker(workspace: Workspace, recipe: dict[str, Any]) -> Path:
                 return folder
         except MapmakerError:
             continue
+    net = f"{recipe.get('run')}, {str(recipe.get('model'))[:12]}"
     raise MapmakerError(
-        f"The net that painted this map ({recipe.get('run')}, {str(recipe.get('model'))[:12]}) is not here.",
+        f"The net that painted this map ({net}) is not here.",
         hint="Run this where that run is; a run that trained on has other weights now.",
     )

@@ -12,7 +12,11 @@ from mapmaker.cli.plan import Chain, Plan
 @click.command("demo")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"))
 @click.option(
-    "--minutes", type=click.FloatRange(0.02, 60), default=1.0, show_default=True, help="Training time."
+    "--minutes",
+    type=click.FloatRange(0.02, 60),
+    default=1.0,
+    show_default=True,
+    help="Training time.",
 )
 @click.option(
     "--open/--no-open", "open_browser", default=None, help="Open the page (default on a desktop)."

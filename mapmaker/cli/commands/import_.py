@@ -10,7 +10,9 @@ from mapmaker.scrape.config import ImportConfig
 
 
 @click.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
+)
 @config_options(ImportConfig)
 @json_option
 @dry_run_option

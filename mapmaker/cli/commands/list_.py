@@ -27,9 +27,7 @@ def command(what: str, as_json: bool) -> Plan:
         text = "\n".join(f"{name:{width}}  {about}".rstrip() for name, about in rows.items())
         yield Done("list", text or f"There are no {what} in {chain.workspace.home} yet.", rows)
 
-    return Plan(
-        command="list", describe=lambda chain: [f"list: {what}"], run=go, as_json=as_json
-    )
+    return Plan(command="list", describe=lambda chain: [f"list: {what}"], run=go, as_json=as_json)
 
 
 def _rows(workspace: Workspace, what: str) -> dict[str, str]:

@@ -44,7 +44,7 @@ def command(
 
 
 def sized(config: PackConfig, size: int | None, chain_size: int | None) -> PackConfig:
-    """Return the config at the size given here, else the one the line gives elsewhere, else its own."""
+    """Return the config at the size given here, else elsewhere in the line, else its own."""
     return replace(config, size=size or chain_size or config.size)
 
 

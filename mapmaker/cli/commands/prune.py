@@ -77,7 +77,13 @@ def command(
 
     def describe(chain: Chain) -> list[str]:
         name = dataset or chain.dataset or "the newest data set"
-        how = "accept the suggestions" if config.auto else "decide in the browser" if asks else "as decided"
+        how = (
+            "accept the suggestions"
+            if config.auto
+            else "decide in the browser"
+            if asks
+            else "as decided"
+        )
         size_px = sized(pack, size, chain.size).size
         return [f"prune: {name}, {how}", f"pack: {name} at {size_px} px into shards/{size_px}"]
 
