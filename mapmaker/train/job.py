@@ -1,0 +1,186 @@
+"""Setting a run up: its pictures, its nets, its memory plan, and the checkpoint it goes on from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from PIL import Image
+
+from mapmaker.errors import BadConfig, UnsafeInput
+from mapmaker.events import Done, Event, Note, Step
+from mapmaker.files import sha256_of
+from mapmaker.shards.config import PackConfig
+from mapmaker.shards.pack import pack
+from mapmaker.shards.reader import Shards, open_shards, to_picture
+from mapmaker.train.checkpoint import clean, load_checkpoint, newest_good, step_folders
+from mapmaker.train.config import TrainConfig
+from mapmaker.train.data import Pictures
+from mapmaker.train.device import choose_device, choose_precision, environment, set_up
+from mapmaker.train.frames import write_sheet
+from mapmaker.train.memory import MemoryPlan, parse_memory, plan_memory
+from mapmaker.train.meter import Meter, Rhythm
+from mapmaker.train.recipes import Recipe
+from mapmaker.train.runs import Run, forget_after, record
+from mapmaker.train.state import FRAMES, State, generator_hash, new_state
+from mapmaker.train.step import Pace
+from mapmaker.workspace import Dataset
+
+RESIDENT_SHARE = 0.25  # of the memory given, at most, for the data set
+
+
+@dataclass(slots=True)
+class Job:
+    """A run that is ready to train."""
+
+    run: Run
+    state: State
+    pictures: Pictures
+    pace: Pace
+    reals: list[Image.Image]
+    total: float  # of unit, in which the budget is counted
+    unit: str  # "kimg" | "min"
+    meter: Meter = field(default_factory=Meter)
+    ticks: Rhythm = field(default_factory=lambda: Rhythm(0.0))
+    saves: Rhythm = field(default_factory=lambda: Rhythm(0.0))
+    ticked_at: int = -1  # images at the last tick
+
+    @property
+    def done(self) -> float:
+        """How much of the budget is used, in its unit."""
+        return self.state.images / 1000 if self.unit == "kimg" else self.state.seconds / 60
+
+    @property
+    def progress(self) -> float:
+        """The share of the budget that is used, 0 to 1."""
+        return min(1.0, self.done / self.total)
+
+
+def measured(size: int) -> int:
+    """Return how many pictures a tick measures: 64, and fewer where drawing one costs much."""
+    return max(FRAMES, min(64, 64 * 256 // size))
+
+
+def ready_shards(dataset: Dataset, size: int) -> Iterator[Event]:
+    """Pack the data set at this size unless that was done, and say so."""
+    if (dataset.shards(size) / "card.json").exists():
+        return
+    yield Note(f"{dataset.name} has no shards of {size} px yet; packing them first.")
+    for event in pack(dataset, PackConfig(size=size)):
+        yield Note(event.summary) if isinstance(event, Done) else event
+
+
+def plan_run(config: TrainConfig, recipe: Recipe, pictures: int) -> MemoryPlan:
+    """Return how a run would use the memory it is given, without training: what --dry-run prints.
+
+    Raises BadConfig, naming the least that would do, when the memory is too small.
+    """
+    device = choose_device(config.device)
+    precision = choose_precision(config.precision, device)
+    with torch.device("meta"):
+        state = new_state(config.arch, config.size, recipe, torch.device("meta"), config.seed)
+    return _plan(state, config, device, precision, pictures)
+
+
+def set_up_job(run: Run, dataset: Dataset) -> Iterator[Event]:
+    """Make everything a run needs and return it as a Job (the generator's value)."""
+    config, recipe = run.config, run.recipe
+    device = choose_device(config.device)
+    set_up(device)
+    precision = choose_precision(config.precision, device)
+    shards = _open(dataset, config.size)
+    train_pictures = len(shards.indices("train"))
+
+    # The nets, and what the memory carries.
+    state = new_state(config.arch, config.size, recipe, device, config.seed)
+    plan = _plan(state, config, device, precision, train_pictures)
+    pace = Pace(plan.micro_batch, plan.accumulate, precision)
+    for net in (state.nets.generator, state.nets.discriminator):
+        net.checkpointing = plan.checkpointing
+    yield Note(str(plan))
+    pictures = Pictures(
+        shards,
+        device=device,
+        seed=config.seed,
+        resident=plan.data_bytes > 0,
+        symmetries=recipe.symmetries,
+    )
+
+    # Go on from the last good checkpoint.
+    clean(run.root)
+    if step_folders(run.root):
+        folder, warnings = newest_good(run.root)
+        yield from map(Note, warnings)
+        before = load_checkpoint(folder, state)
+        pace = before if config.batch == "auto" else pace
+        yield Note(f"Loaded {folder.name}: {state.images / 1000:.2f} kimg.")
+    forget_after(run, state.step, state.images)
+
+    # Say what this run is.
+    reals = [to_picture(image) for image in pictures.first(measured(config.size))]
+    env = environment(device) | {"precision": precision}
+    header = {
+        "dataset": dataset.name,
+        "generator": generator_hash(state.nets),
+        "options": state.nets.options,
+    }
+    record(run, header, env, data_card(dataset, config.size, train_pictures))
+    write_sheet(run.root / "reals.webp", reals[:FRAMES])
+    unit, total = _budget(config, train_pictures)
+    return Job(run, state, pictures, pace, reals, total, unit)
+
+
+def data_card(dataset: Dataset, size: int, train_pictures: int) -> dict[str, Any]:
+    """Return what data.json records: which shards, by the hash of the card that lists their hashes."""
+    card = dataset.shards(size) / "card.json"
+    return {
+        "dataset": dataset.name,
+        "size": size,
+        "train_pictures": train_pictures,
+        "card_sha256": sha256_of(card),
+    }
+
+
+def _open(dataset: Dataset, size: int) -> Shards:
+    shards = open_shards(dataset.shards(size))
+    if shards.size != size:
+        raise UnsafeInput(
+            f"{dataset.shards(size)} holds pictures of {shards.size} px.", hint="Pack them again."
+        )
+    return shards
+
+
+def _plan(
+    state: State, config: TrainConfig, device: torch.device, precision: str, pictures: int
+) -> MemoryPlan:
+    memory = parse_memory(config.memory)
+    data = pictures * 3 * config.size**2
+    return plan_memory(
+        state.nets,
+        batch=config.batch_size,
+        memory_bytes=memory,
+        precision=precision,
+        ema=state.ema is not None,
+        data_bytes=data if data <= RESIDENT_SHARE * memory else 0,
+        device=device,
+    )
+
+
+def _budget(config: TrainConfig, pictures: int) -> tuple[str, float]:
+    name, amount = config.budget
+    if name == "minutes":
+        return "min", amount
+    kimg = amount if name == "kimg" else amount * pictures / 1000
+    if kimg <= 0:
+        raise BadConfig(f"{name} {amount} is no budget.")
+    return "kimg", kimg
+
+
+def progress_event(job: Job, figures: dict[str, float], memory_bytes: int) -> Step:
+    """Return the line a person watches: how far, how fast, the losses, the memory."""
+    note = (
+        f"{job.state.images / 1000:.2f} kimg, {job.meter.sec_per_kimg:.1f} s/kimg,"
+        f" {job.meter.images_per_s:.1f} img/s, loss G {figures['loss_g']:.2f}"
+        f" D {figures['loss_d']:.2f}, {memory_bytes / 2**30:.1f} GB"
+    )
+    return Step("train", min(job.done, job.total), job.total, job.unit, note)
