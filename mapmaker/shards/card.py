@@ -1,0 +1,95 @@
+"""card.json: what a folder of shards is, and which of its files belong to it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mapmaker import __version__
+from mapmaker.errors import UnsafeInput
+from mapmaker.files import read_json, sha256_of, speaking_of
+from mapmaker.shards.config import PackConfig, digest
+from mapmaker.shards.writer import Sample
+
+CARD = "card.json"
+TOOL = f"mapmaker {__version__}"
+
+
+def present_card(folder: Path) -> dict[str, Any]:
+    """Return the card in `folder`, or {} where there is none that can be used."""
+    try:
+        card = read_json(folder / CARD)
+        files = [Path(line["file"]) for line in card["shards"]]
+        return card if all(f.name == str(f) and f.stem.isdigit() for f in files) else {}
+    except (FileNotFoundError, UnsafeInput, LookupError, TypeError):
+        return {}  # it is written again
+
+
+def is_whole(folder: Path, line: Mapping[str, Any]) -> bool:
+    """Return whether a listed shard file is there and is the bytes it was."""
+    path = folder / line["file"]
+    if not path.is_file() or path.stat().st_size != line["bytes"]:
+        return False
+    return sha256_of(path) == line["sha256"]
+
+
+def describe(
+    name: str,
+    config: PackConfig,
+    samples: Sequence[Sample],
+    held: set[str],
+    lines: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return the card of finished shards, all but where the pictures came from."""
+    recipe = config.recipe()
+    pictures = {s.picture.id: s.picture for s in samples}.values()
+    groups = {p.group for p in pictures}
+    counts: Counter[str] = Counter()
+    for line in lines:
+        counts[line["split"]] += line["count"]
+    return {
+        "schema": recipe["schema"],
+        "tool": TOOL,
+        "dataset": name,
+        "size": config.size,
+        "squares": config.squares,
+        "layout": config.layout,
+        "seed": config.seed,
+        "recipe": recipe,
+        "recipe_sha256": digest(recipe),
+        "count": len(samples),
+        "pictures": len(pictures),
+        "without_grid": sum(p.grid is None for p in pictures),
+        "enlarged_over_2x": sum(config.size / s.crop.side > 2 for s in samples),
+        "groups": len(groups),
+        "splits": {
+            "train": {"count": counts["train"], "groups": len(groups - held)},
+            "held-out": {"count": counts["held-out"], "groups": len(groups & held)},
+        },
+        "shards": list(lines),
+    }
+
+
+def summary(samples: Sequence[Sample], held: set[str], config: PackConfig) -> str:
+    """Return one line on what will be packed and what is odd about it."""
+    pictures = {s.picture.id: s.picture for s in samples}.values()
+    crops = {(s.picture.id, s.crop.index): s.crop for s in samples}.values()
+    odd = {
+        "pictures have no known grid": sum(p.grid is None for p in pictures),
+        f"crops have fewer than {config.squares} squares a side": sum(
+            0 < c.squares < config.squares for c in crops
+        ),
+        "crops are enlarged more than twice": sum(config.size / c.side > 2 for c in crops),
+        "maps are held out": len(held),
+    }
+    parts = [f"{len(pictures)} pictures, {len(crops)} crops, {len(samples)} samples"]
+    return "; ".join(parts + [f"{n} {what}" for what, n in odd.items() if n]) + "."
+
+
+def tidy(folder: Path, keep: Iterable[str]) -> None:
+    """Remove shard files that are not in `keep` and what killed runs left behind."""
+    keep = set(keep)
+    with speaking_of(folder):
+        for path in [*folder.glob("*.h5"), *folder.glob(".*.tmp")]:
+            if path.name not in keep:
+                path.unlink(missing_ok=True)

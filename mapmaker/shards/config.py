@@ -1,0 +1,85 @@
+"""What a shard shall hold: the only home of pack's defaults. Imports nothing heavy."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mapmaker.config import opt
+from mapmaker.errors import BadConfig
+
+SCHEMA = "mapmaker-shards/1"
+
+# Members of the square's symmetry group by the names albumentations gives them, identity first.
+SYMMETRIES: Mapping[str, tuple[str, ...]] = {
+    "none": ("e",),
+    "mirror": ("e", "h"),
+    "turns": ("e", "r90", "r180", "r270"),
+    "d4": ("e", "r90", "r180", "r270", "h", "v", "t", "hvt"),
+}
+ELEMENTS = SYMMETRIES["d4"]  # the column `variant` holds indices into this
+LAYOUTS = ("raw", "encoded")
+SIDES_PX = (32, 1024)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackConfig:
+    """How kept pictures become the samples a net learns from."""
+
+    size: int = opt(750, "Side of a sample [px].")
+    squares: int = opt(15, "Grid squares along a sample's side, where the picture's grid is known.")
+    crops: int = opt(4, "At most this many crops of one picture.")
+    augment: str = opt("d4", "Symmetries to draw views from.", choices=tuple(SYMMETRIES))
+    views: int = opt(2, "Different views of each crop, the first as it is.")
+    layout: str = opt("raw", "Pixels (raw) or JPEG (encoded) in the shards.", choices=LAYOUTS)
+    held_out: float = opt(0.1, "Share of the maps no net may learn from, for measuring.")
+    seed: int = opt(0, "Where the choice of views starts.")
+    engine: str = opt("auto", "auto, serial or processes:N.", metavar="ENGINE")
+    shard_mb: float = 256.0
+    max_dark: float = 0.35  # share of a crop that may be black surround
+
+    def __post_init__(self) -> None:
+        low, high = SIDES_PX
+        _within("size", self.size, low, high)
+        _within("squares", self.squares, 1, self.size // 2)
+        _within("crops", self.crops, 1, 64)
+        _within("views", self.views, 1, 8)
+        _within("held_out", self.held_out, 0.0, 0.9)
+        _within("seed", self.seed, 0, 2**63 - 1)
+        _within("shard_mb", self.shard_mb, 0.001, 65536.0)
+        _within("max_dark", self.max_dark, 0.0, 1.0)
+        _one_of("augment", self.augment, SYMMETRIES)
+        _one_of("layout", self.layout, LAYOUTS)
+        if not re.fullmatch(r"auto|serial|processes:[1-9]\d{0,3}", self.engine):
+            raise BadConfig(
+                f"{self.engine!r} is no engine.", hint="Say auto, serial or processes:N."
+            )
+
+    def recipe(self) -> dict[str, Any]:
+        """Return every value the samples depend on, and none they do not (the engine)."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "engine"}
+        return {"schema": SCHEMA} | values
+
+    @property
+    def rows_per_shard(self) -> int:
+        """Samples in a full shard; an encoded one is taken to be a quarter of its pixels."""
+        sample_bytes = 3 * self.size**2 / (1 if self.layout == "raw" else 4)
+        return max(1, int(self.shard_mb * 1e6 / sample_bytes))
+
+
+def digest(value: Any) -> str:
+    """Return the sha256 (hex) of a plain value, the same on every machine."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise BadConfig(f"{name} is {value}.", hint=f"It must be from {low} to {high}.")
+
+
+def _one_of(name: str, value: str, known: Any) -> None:
+    if value not in known:
+        raise BadConfig(f"{name} is {value!r}.", hint=f"It must be one of {', '.join(known)}.")

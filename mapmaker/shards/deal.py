@@ -1,0 +1,96 @@
+"""Which samples there are and which shard each goes to: decided by the data, never by the order."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mapmaker.errors import MapmakerError
+from mapmaker.shards.config import ELEMENTS, SYMMETRIES, PackConfig
+from mapmaker.shards.crops import Crop
+from mapmaker.shards.source import Picture
+from mapmaker.shards.writer import Sample, ShardJob
+
+FEW_GROUPS = 10  # below this holding one out would take too much from training
+
+
+def draw_views(augment: str, count: int, *, seed: int, sha256: str, crop: int) -> list[int]:
+    """Return up to `count` different symmetries of a crop: indices into ELEMENTS, identity first.
+
+    View k depends on seed, picture, crop and k alone: not on order, on `count` or on who asks.
+    """
+    words = np.frombuffer(bytes.fromhex(sha256), dtype=">u8").astype(np.uint64)
+    source = np.random.Philox(
+        key=np.array([seed, words[0]], dtype=np.uint64),
+        counter=np.array([0, crop, words[1], words[2]], dtype=np.uint64),
+    )
+    others = SYMMETRIES[augment][1:]
+    # Raw words are the same in every numpy; the order of `permutation` is not promised.
+    order = np.argsort(source.random_raw(len(others)), kind="stable") if others else []
+    return [0, *(ELEMENTS.index(others[i]) for i in order)][:count]
+
+
+def held_out(groups: Sequence[str], share: float) -> set[str]:
+    """Return the groups no net may learn from: about `share` of them, the same in every run.
+
+    A group's own name decides, so adding pictures moves none. Of 10 or more groups at least one is
+    held out (the one with the lowest lot, when no lot is low enough); of fewer none.
+    """
+    every = sorted(set(groups))
+    if share == 0 or len(every) < FEW_GROUPS:
+        return set()
+    lots = {g: hashlib.sha256(f"held-out {g}".encode()).digest() for g in every}
+    bound = int(share * 2**32).to_bytes(4, "big")
+    return {g for g in every if lots[g][:4] < bound} or {min(every, key=lots.__getitem__)}
+
+
+def deal_samples(
+    pictures: Sequence[Picture], crops: Mapping[str, Sequence[Crop]], config: PackConfig
+) -> list[Sample]:
+    """Return every sample, ordered by picture id, crop and view.
+
+    Raises MapmakerError when not one picture has crops.
+    """
+    if not any(crops.values()):
+        raise MapmakerError(
+            "None of the kept pictures can be read.", hint="Fetch or import them again."
+        )
+    return [
+        Sample(picture, crop, view)
+        for picture in pictures
+        for crop in crops.get(picture.id, ())
+        for view in draw_views(
+            config.augment, config.views, seed=config.seed, sha256=picture.id, crop=crop.index
+        )
+    ]
+
+
+def deal_shards(
+    folder: Path,
+    samples: Sequence[Sample],
+    held: set[str],
+    config: PackConfig,
+    present: Mapping[str, Any],
+    *,
+    again: bool,
+) -> list[ShardJob]:
+    """Return one job a shard; a shard belongs to one split.
+
+    Their files get numbers that the `present` card does not use, unless `again`: then the same.
+    """
+    parts = []
+    for split in ("train", "held-out"):
+        own = [s for s in samples if (s.picture.group in held) == (split == "held-out")]
+        step = config.rows_per_shard
+        parts += [(split, tuple(own[i : i + step])) for i in range(0, len(own), step)]
+    numbers = [int(Path(line["file"]).stem) for line in present.get("shards", [])]
+    low, high = min(numbers, default=0), max(numbers, default=-1)
+    fresh = 0 if low >= len(parts) else high + 1
+    first = low if again else fresh
+    recipe = config.recipe()
+    return [
+        ShardJob(folder / f"{first + n:05d}.h5", split, recipe, rows)
+        for n, (split, rows) in enumerate(parts)
+    ]

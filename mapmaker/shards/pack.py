@@ -1,0 +1,192 @@
+"""The pack stage: look at every kept picture, deal its samples out to shards, write, list.
+
+The card is the one point at which new shards become the data set's: until it is replaced, the old
+card and every file it lists stay as they were. What a killed run had finished stands in
+packing.jsonl and is used again.
+"""
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from mapmaker.errors import MapmakerError, UnsafeInput
+from mapmaker.events import Done, Event, Note, Step
+from mapmaker.files import append_line, need_room, read_lines, speaking_of, write_json, write_lines
+from mapmaker.prune.kept import kept
+from mapmaker.shards.card import CARD, TOOL, describe, is_whole, present_card, summary, tidy
+from mapmaker.shards.config import PackConfig, digest
+from mapmaker.shards.crops import Crop
+from mapmaker.shards.deal import deal_samples, deal_shards, held_out
+from mapmaker.shards.engine import Futures, Serial, cores, open_engine
+from mapmaker.shards.source import Look, Picture, look
+from mapmaker.shards.writer import ShardJob, write_shard
+from mapmaker.stopping import StopFlag, stoppable
+from mapmaker.workspace import Dataset, locked
+
+FINISHED, LOOKS = "packing.jsonl", "looks.jsonl"
+FEW_PICTURES = 24  # below this a second process costs more than it brings
+AGAIN = "Run the same command again; what is finished is kept."
+
+Engine = Serial | Futures
+Found = tuple[dict[str, list[Crop]], list[dict[str, str]]]
+
+
+def pack(dataset: Dataset, config: PackConfig) -> Iterator[Event]:
+    """Write the shards of a data set's kept pictures and yield how it goes.
+
+    Done.data has dataset, size, shards, written, count, pictures, left_out, bytes and card. What
+    is there and whole is kept; running again after any end finishes the work. Exit code 4: some
+    pictures were left out because their files have gone bad. Raises MapmakerError when no picture
+    is kept, MissingPart for a full disk or no permission, Stopped after a signal.
+    """
+    pictures, licences = _pictures(dataset)
+    source = digest([picture.key() for picture in pictures])
+    folder = dataset.shards(config.size)
+    with locked(folder):
+        # Already there?
+        card = present_card(folder)
+        again = _wanted(config, source).items() <= card.items()
+        if again and all(is_whole(folder, line) for line in card["shards"]):
+            _clear(folder, card)
+            yield Note(f"{folder} already holds these {card['count']} samples; nothing to do.")
+            yield _done(dataset, card, written=0)
+            return
+
+        # Look, deal, write.
+        with stoppable() as stop, _engine(config, len(pictures)) as engine:
+            crops, left_out = yield from _look(engine, pictures, config, folder, stop)
+            samples = deal_samples(pictures, crops, config)
+            held = held_out([s.picture.group for s in samples], config.held_out)
+            jobs = deal_shards(folder, samples, held, config, card, again=again)
+            yield Note(summary(samples, held, config))
+            lines, written = yield from _write(engine, jobs, folder, card, stop)
+
+        # Commit.
+        used = Counter(licences[key] for key in {s.picture.id for s in samples})
+        card = describe(dataset.name, config, samples, held, lines) | _wanted(config, source)
+        card |= {"licenses": dict(sorted(used.items())), "left_out": left_out}
+        write_json(folder / CARD, card)
+        _clear(folder, card)
+        yield _done(dataset, card, written=written)
+
+
+def _wanted(config: PackConfig, source: str) -> dict[str, Any]:
+    return {"tool": TOOL, "recipe": config.recipe(), "source_sha256": source}
+
+
+def _pictures(dataset: Dataset) -> tuple[list[Picture], dict[str, str]]:
+    """Return the kept pictures sorted by id, each once, and the licence of each id."""
+    rows = {row["id"]: row for row in sorted(kept(dataset), key=lambda r: r["file"], reverse=True)}
+    if not rows:
+        raise MapmakerError(
+            f"No picture of {dataset.name} is kept, so there is nothing to pack.",
+            hint=f"Keep some with `mapmaker prune {dataset.name} --review`, or add pictures with "
+            "`mapmaker import`.",
+        )
+    pictures = [Picture.of(rows[key], dataset.root) for key in sorted(rows)]
+    return pictures, {key: str(row.get("license") or "unknown") for key, row in rows.items()}
+
+
+def _engine(config: PackConfig, count: int) -> AbstractContextManager[Engine]:
+    name = config.engine
+    if name == "auto" and count < FEW_PICTURES:
+        name = "serial"
+    turned = config.augment != "none" and config.views > 1
+    needs = ["mapmaker.shards.writer", *(["mapmaker.shards.augment"] if turned else [])]
+    return open_engine(f"processes:{cores()}" if name == "auto" else name, needs)
+
+
+def _look(
+    engine: Engine,
+    pictures: Sequence[Picture],
+    config: PackConfig,
+    folder: Path,
+    stop: StopFlag,
+) -> Generator[Event, None, Found]:
+    """Find every picture's crops; returns them by id, and the pictures that had to be left out."""
+    asks = [Look(p, config.squares, config.crops, config.max_dark) for p in pictures]
+    known = {row["key"]: row["crops"] for row in read_lines(folder / LOOKS)}
+    write_lines(folder / LOOKS, ({"key": k, "crops": c} for k, c in known.items()))
+    crops = {a.picture.id: known[a.key()] for a in asks if a.key() in known}
+    left_out = []
+    todo = [a for a in asks if a.key() not in known]
+    for ask, found, error in engine.imap(look, todo):
+        if stop:
+            raise stop.error("Stopped while placing crops.", hint=AGAIN)
+        if error is None:
+            crops[ask.picture.id] = found
+            append_line(folder / LOOKS, {"key": ask.key(), "crops": found})
+        elif isinstance(error, UnsafeInput):
+            left_out.append({"id": ask.picture.id, "reason": str(error)})
+            yield Note(f"Left out: {error}")
+        else:
+            raise error
+        yield Step("pack", len(crops) + len(left_out), len(asks), "picture", "placing crops")
+    left_out.sort(key=lambda row: row["id"])
+    return {key: [Crop(**c) for c in found] for key, found in crops.items()}, left_out
+
+
+def _write(
+    engine: Engine,
+    jobs: Sequence[ShardJob],
+    folder: Path,
+    card: Mapping[str, Any],
+    stop: StopFlag,
+) -> Generator[Event, None, tuple[list[dict[str, Any]], int]]:
+    """Write the shards that are not there yet; returns the card's lines, and how many are new."""
+    listed = card.get("shards", [])
+    before = {line["file"]: line for line in [*listed, *read_lines(folder / FINISHED)]}
+    lines = {}
+    for job in jobs:
+        line = before.get(job.path.name)
+        if line and line["members"] == job.members and is_whole(folder, line):
+            lines[job.path] = line
+    todo = [job for job in jobs if job.path not in lines]
+    if lines:
+        yield Note(f"{len(lines)} of {len(jobs)} shards are there and whole; {len(todo)} to write.")
+    write_lines(folder / FINISHED, lines.values())
+    tidy(folder, [p.name for p in lines] + [line["file"] for line in listed])
+    need_room(folder, sum(job.expected_bytes for job in todo))
+
+    total = sum(len(job.samples) for job in jobs)
+    for job, line, error in engine.imap(write_shard, todo):
+        if error is not None:
+            raise error
+        append_line(folder / FINISHED, line)
+        lines[job.path] = line
+        yield Step("pack", sum(x["count"] for x in lines.values()), total, "sample", "writing")
+        if stop and len(lines) < len(jobs):
+            raise stop.error(f"Stopped with {len(lines)} of {len(jobs)} shards written.", AGAIN)
+    return [lines[job.path] for job in jobs], len(todo)
+
+
+def _clear(folder: Path, card: Mapping[str, Any]) -> None:
+    """Remove what the card does not list: older shards, torn files, notes for resuming."""
+    tidy(folder, [line["file"] for line in card["shards"]])
+    with speaking_of(folder):
+        (folder / FINISHED).unlink(missing_ok=True)
+        (folder / LOOKS).unlink(missing_ok=True)
+
+
+def _done(dataset: Dataset, card: Mapping[str, Any], *, written: int) -> Done:
+    folder, shards = dataset.shards(card["size"]), card["shards"]
+    total = sum(line["bytes"] for line in shards)
+    return Done(
+        "pack",
+        f"{card['count']} samples of {card['size']} px in {len(shards)} "
+        f"{'shard' if len(shards) == 1 else 'shards'} ({total / 1e6:.0f} MB) in {folder}.",
+        {
+            "dataset": dataset.name,
+            "size": card["size"],
+            "shards": len(shards),
+            "written": written,
+            "count": card["count"],
+            "pictures": card["pictures"],
+            "left_out": len(card["left_out"]),
+            "bytes": total,
+            "card": str(folder / CARD),
+        },
+        exit_code=4 if card["left_out"] else 0,
+    )

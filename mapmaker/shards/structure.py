@@ -1,0 +1,125 @@
+"""What a shard file must look like, and the look at its structure before any value is read.
+
+A shard is plain: a few contiguous arrays in the root group, nothing else. So a reader needs HDF5
+only to learn where each array begins; the bytes are then read as a memory map.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mapmaker.errors import UnsafeInput
+
+REMEDY = "Write it again with `mapmaker pack`."
+
+# name -> (dtype, shape after the row axis); every one has a value for each sample
+COLUMNS: Mapping[str, tuple[str, tuple[int, ...]]] = {
+    "sha256": ("u1", (32,)),  # the source picture's id
+    "digest": ("u1", (32,)),  # sha256 of the sample as stored: names the row when a bit has flipped
+    "group": ("<i8", ()),  # all views of one map, its floors and duplicates
+    "crop": ("<i2", ()),  # which candidate crop of the picture
+    "variant": ("u1", ()),  # symmetry, an index into augment.ELEMENTS; 0 is as it was
+    "squares": ("<i2", ()),  # grid squares along a side; 0 unknown
+    "cell_px": ("<f4", ()),  # side of a square in the sample [px]; 0 unknown
+    "scale": ("<f4", ()),  # sample px per picture px; above 1 enlarged
+    "box": ("<f4", (3,)),  # left, top, side in the picture [px]
+    "map_id": ("S", ()),  # UTF-8, as wide as the longest
+}
+MAP_ID_BYTES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Where one array lies in a shard file."""
+
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape, dtype=object)) * np.dtype(self.dtype).itemsize
+
+
+def check_structure(path: Path, *, layout: str, count: int, size: int) -> dict[str, Field]:
+    """Return where each array of a shard lies, having read its structure only.
+
+    Raises UnsafeInput for links, external or virtual storage, chunks, filters, another dtype or
+    shape than `count` samples of `size` px have, or arrays that do not fit into the file.
+    """
+    try:
+        with h5py.File(path, "r", rdcc_nbytes=0, locking=False) as file:
+            names = _names(layout)
+            found = set(file)
+            if found != names:
+                strange = ", ".join(sorted(found ^ names)[:5])
+                raise _unsafe(path, f"has or lacks {strange}")
+            fields = {name: _field(file, name, path) for name in sorted(names)}
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise _unsafe(path, f"cannot be opened as HDF5 ({str(error).splitlines()[0]})") from error
+    for name, field in fields.items():
+        _check_field(path, name, field, layout=layout, count=count, size=size)
+    _check_extents(path, fields)
+    return fields
+
+
+def _names(layout: str) -> set[str]:
+    return set(COLUMNS) | ({"images"} if layout == "raw" else {"bytes", "offsets"})
+
+
+def _field(file: h5py.File, name: str, path: Path) -> Field:
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise _unsafe(path, f"holds {name} behind a link")
+    if file.get(name, getclass=True) is not h5py.Dataset:
+        raise _unsafe(path, f"holds {name} as something other than an array")
+    data = file[name]
+    plist = data.id.get_create_plist()
+    if plist.get_external_count():
+        raise _unsafe(path, f"keeps {name} in another file")
+    if plist.get_layout() != h5py.h5d.CONTIGUOUS:
+        raise _unsafe(path, f"stores {name} virtual, compact or in chunks")
+    if data.dtype.hasobject or data.dtype.fields:
+        raise _unsafe(path, f"has values of type {data.dtype} in {name}")
+    offset = data.id.get_offset()
+    if offset is None:
+        raise _unsafe(path, f"has no bytes for {name}")
+    return Field(int(offset), data.dtype.str, tuple(map(int, data.shape)))
+
+
+def _check_field(
+    path: Path, name: str, field: Field, *, layout: str, count: int, size: int
+) -> None:
+    if name == "images":
+        dtype, shape = "|u1", (count, size, size, 3)
+    elif name == "bytes":
+        dtype, shape = "|u1", field.shape[:1]
+    elif name == "offsets":
+        dtype, shape = "<i8", (count + 1,)
+    elif name == "map_id":
+        dtype, shape = field.dtype, (count,)
+        if not 1 <= np.dtype(dtype).itemsize <= MAP_ID_BYTES or dtype[:2] != "|S":
+            raise _unsafe(path, f"has map ids of type {dtype}")
+    else:
+        dtype, tail = COLUMNS[name]
+        dtype, shape = np.dtype(dtype).str, (count, *tail)
+    if field.dtype != dtype or field.shape != shape:
+        raise _unsafe(
+            path, f"has {name} as {field.dtype} {field.shape} where {dtype} {shape} belongs"
+        )
+
+
+def _check_extents(path: Path, fields: Mapping[str, Field]) -> None:
+    """Every array lies within the file and none overlaps another."""
+    end = path.stat().st_size
+    before = 0
+    for name, field in sorted(fields.items(), key=lambda item: item[1].offset):
+        if field.offset < before or field.offset + field.nbytes > end:
+            raise _unsafe(path, f"has {name} where the file has other bytes or none")
+        before = field.offset + field.nbytes
+
+
+def _unsafe(path: Path, what: str) -> UnsafeInput:
+    return UnsafeInput(f"{path} is no shard of ours: it {what}.", hint=REMEDY)

@@ -1,0 +1,332 @@
+"""Reading shards back: right, anywhere, and only when they are what they claim to be."""
+
+import json
+import multiprocessing as mp
+import pickle
+import threading
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from shard_tools import contents, kept_from_file, make_dataset, pack_all
+
+from mapmaker.errors import MapmakerError, UnsafeInput
+from mapmaker.shards.contact import contact_sheet
+from mapmaker.shards.reader import Shards, open_shards
+
+
+@pytest.fixture(params=["raw", "encoded"])
+def folder(request, tmp_path, monkeypatch) -> Path:
+    """Shards of 24 small maps in several files and both splits."""
+    monkeypatch.setattr("mapmaker.shards.pack.kept", kept_from_file)
+    dataset = make_dataset(tmp_path, count=24)
+    pack_all(dataset, layout=request.param)
+    return dataset.shards(32)
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch) -> Path:
+    """One data set in the raw layout."""
+    monkeypatch.setattr("mapmaker.shards.pack.kept", kept_from_file)
+    dataset = make_dataset(tmp_path, count=24)
+    pack_all(dataset)
+    return dataset.shards(32)
+
+
+def add_up(shards: Shards) -> int:
+    return int(shards.load(shards.indices("all")).sum(dtype=np.int64))
+
+
+def report_sum(shards: Shards, answers) -> None:
+    answers.put(add_up(shards))
+
+
+def test_h5py_alone_reads_what_we_read(folder):
+    """Each sample and column is a plain array anybody can open."""
+    shards = open_shards(folder)
+
+    found, ids = [], []
+    for line in shards.card["shards"]:
+        with h5py.File(folder / line["file"], "r") as file:
+            assert file.attrs["split"] == line["split"]
+            assert json.loads(file.attrs["recipe"]) == shards.card["recipe"]
+            ids.append(file["sha256"][:])
+            if "images" in file:
+                found.append(file["images"][:])
+
+    assert np.array_equal(np.concatenate(ids), shards.column("sha256"))
+    assert not found or np.array_equal(np.concatenate(found), shards.load(shards.indices("all")))
+
+
+def test_splits_share_no_group_and_leave_nothing_out(folder):
+    """train and held-out are apart by map and together are all."""
+    shards = open_shards(folder)
+
+    train, held = shards.indices("train"), shards.indices("held-out")
+    groups = shards.column("group")
+
+    assert len(held) > 0
+    assert sorted([*train, *held]) == list(range(len(shards)))
+    assert not set(groups[train]) & set(groups[held])
+
+
+def test_load_keeps_the_order_asked_for(folder):
+    """Indices may repeat, run backwards and be negative."""
+    shards = open_shards(folder)
+
+    batch = shards.load([5, 0, 5, -1])
+
+    assert batch.shape == (4, 32, 32, 3)
+    assert np.array_equal(batch[0], batch[2])
+    assert np.array_equal(batch[3], shards[len(shards) - 1])
+    assert np.array_equal(batch[1], shards[0])
+
+
+def test_an_index_outside_is_an_error(raw):
+    """Nothing wraps around silently."""
+    shards = open_shards(raw)
+
+    with pytest.raises(IndexError, match="samples"):
+        shards.load([0, len(shards)])
+
+
+def test_it_pickles_without_a_handle(folder):
+    """A reader that has been used pickles small and reads the same afterwards."""
+    shards = open_shards(folder)
+    before = add_up(shards)
+
+    packed = pickle.dumps(shards)
+
+    assert len(packed) < 20_000
+    assert add_up(pickle.loads(packed)) == before
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_other_processes_read_the_same(raw, method):
+    """However a worker is started, it reads what the parent reads."""
+    shards = open_shards(raw)
+    wanted = add_up(shards)
+    context = mp.get_context(method)
+    answers = context.Queue()
+
+    worker = context.Process(target=report_sum, args=(shards, answers))
+    worker.start()
+    answer = answers.get(timeout=60)
+    worker.join()
+
+    assert answer == wanted
+
+
+def test_threads_read_the_same(folder):
+    """Eight threads on one fresh reader agree."""
+    shards, sums = open_shards(folder), []
+
+    threads = [threading.Thread(target=lambda: sums.append(add_up(shards))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sums == [add_up(open_shards(folder))] * 8
+
+
+def test_columns_say_where_each_sample_comes_from(raw):
+    """Cell size, squares, scale and origin belong to the sample beside them."""
+    shards = open_shards(raw)
+
+    assert set(shards.column("squares")) == {4}
+    assert set(shards.column("cell_px")) == {8.0}
+    assert np.allclose(shards.column("scale"), 32 / 40)
+    assert set(shards.column("map_id")) == {f"map-{n}" for n in range(12)}
+    assert shards.nbytes == len(shards) * 32 * 32 * 3
+
+
+def test_verify_names_the_row_of_a_flipped_bit(folder):
+    """One bit of one pixel: the file, the row and its map are named, and the remedy."""
+    shards = open_shards(folder)
+    shards.verify()
+    path = folder / "00001.h5"
+    data = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        name = "images" if "images" in file else "bytes"
+        end = file[name].id.get_offset() + file[name].nbytes
+        owner = file["map_id"][-1].decode()
+    data[end - 10] ^= 4
+    path.write_bytes(data)
+
+    with pytest.raises(UnsafeInput, match=rf"00001\.h5 .*row \d+ \(of {owner}\)") as caught:
+        open_shards(folder).verify()
+
+    assert "mapmaker pack" in caught.value.hint
+
+
+def test_verify_sees_a_flipped_bit_in_a_column(raw):
+    """A changed label counts as damage too."""
+    path = raw / "00000.h5"
+    with h5py.File(path) as file:
+        where = file["group"].id.get_offset()
+    data = bytearray(path.read_bytes())
+    data[where] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(UnsafeInput, match="what describes them"):
+        open_shards(raw).verify()
+
+
+def test_a_missing_or_shortened_shard_is_an_error_at_once(raw):
+    """Opening looks at every file: no fill values, no bus error later."""
+    first, second = sorted(raw.glob("*.h5"))[:2]
+    first.write_bytes(first.read_bytes()[:-1])
+
+    with pytest.raises(UnsafeInput, match=r"00000\.h5 has \d+ bytes"):
+        open_shards(raw)
+    first.unlink()
+    with pytest.raises(UnsafeInput, match=r"00000\.h5 is missing"):
+        open_shards(raw)
+    assert second.exists()
+
+
+def test_no_shards_says_what_to_run(tmp_path):
+    """An empty folder is no traceback."""
+    with pytest.raises(MapmakerError, match="holds no shards") as caught:
+        open_shards(tmp_path)
+
+    assert "mapmaker pack" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": 10**9},
+        {"size": "32"},
+        {"layout": "pickle"},
+        {"schema": "other/1"},
+        {"shards": []},
+        {"shards": [{"file": "../../etc/passwd", "split": "train", "count": 1, "bytes": 1}]},
+        {"shards": [None]},
+    ],
+)
+def test_a_hostile_card_is_refused(raw, change):
+    """The card is read as a stranger's: sizes, names and types are checked first."""
+    card = json.loads((raw / "card.json").read_text())
+    (raw / "card.json").write_text(json.dumps(card | change))
+
+    with pytest.raises(UnsafeInput, match=r"card\.json"):
+        open_shards(raw)
+
+
+def _external(file: h5py.File) -> None:
+    del file["images"]
+    shape = (6, 32, 32, 3)
+    file.create_dataset("images", shape, "u1", external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
+
+
+def _soft_link(file: h5py.File) -> None:
+    file.move("images", "other")
+    file["images"] = h5py.SoftLink("/other")
+
+
+def _external_link(file: h5py.File) -> None:
+    del file["images"]
+    file["images"] = h5py.ExternalLink("/etc/passwd", "/images")
+
+
+def _virtual(file: h5py.File) -> None:
+    del file["images"]
+    layout = h5py.VirtualLayout((6, 32, 32, 3), "u1")
+    layout[:] = h5py.VirtualSource("gone.h5", "images", (6, 32, 32, 3))
+    file.create_virtual_dataset("images", layout)
+
+
+def _chunk_bomb(file: h5py.File) -> None:
+    del file["images"]
+    file.create_dataset("images", (6, 32, 32, 3), "u1", chunks=(6, 32, 32, 3), compression=9)
+
+
+def _shape(file: h5py.File) -> None:
+    del file["images"]
+    file.create_dataset("images", (6, 32, 32, 4), "u1", data=np.zeros((6, 32, 32, 4), "u1"))
+
+
+def _shape_bomb(file: h5py.File) -> None:
+    del file["images"]
+    file.create_dataset("images", (2**20, 2**10, 2**10, 3), "u1")
+
+
+def _dtype(file: h5py.File) -> None:
+    del file["images"]
+    file.create_dataset("images", data=np.zeros((6, 32, 32, 3), "f4"))
+
+
+def _group(file: h5py.File) -> None:
+    del file["images"]
+    file.create_group("images")
+
+
+def _extra(file: h5py.File) -> None:
+    file["more"] = np.zeros(3)
+
+
+def _objects(file: h5py.File) -> None:
+    del file["group"]
+    file.create_dataset("group", (6,), h5py.string_dtype())
+
+
+HOSTILE = [
+    _external,
+    _soft_link,
+    _external_link,
+    _virtual,
+    _chunk_bomb,
+    _shape,
+    _shape_bomb,
+    _dtype,
+    _group,
+    _extra,
+    _objects,
+]
+
+
+@pytest.mark.parametrize("harm", HOSTILE, ids=lambda f: f.__name__.strip("_"))
+def test_a_hostile_shard_is_refused_by_its_structure(raw, harm):
+    """Links, external and virtual storage, chunks and odd shapes are named before a value is read."""
+    path = raw / "00000.h5"
+    with h5py.File(path, "r+") as file:
+        assert len(file["images"]) == 6
+        harm(file)
+    card = json.loads((raw / "card.json").read_text())
+    card["shards"][0]["bytes"] = path.stat().st_size
+    (raw / "card.json").write_text(json.dumps(card))
+
+    with pytest.raises(UnsafeInput, match=r"00000\.h5 is no shard of ours: it \w+"):
+        open_shards(raw)
+
+
+def test_a_text_file_named_h5_is_refused(raw):
+    """What is not HDF5 is said to be not HDF5."""
+    path = raw / "00000.h5"
+    path.write_bytes(b"x" * path.stat().st_size)
+
+    with pytest.raises(UnsafeInput, match="cannot be opened as HDF5"):
+        open_shards(raw)
+
+
+def test_reading_changes_nothing(folder):
+    """Opening, loading and verifying leave every byte as it was."""
+    before = contents(folder)
+
+    shards = open_shards(folder)
+    shards.verify()
+    add_up(shards)
+
+    assert contents(folder) == before
+
+
+def test_contact_sheet_shows_samples_of_all_shards(folder):
+    """Asking for more pictures than there are gives all of them."""
+    page = contact_sheet(folder, 99, columns=8, cell_px=32)
+
+    rows = -(-len(open_shards(folder)) // 8)
+    assert page.width == 8 * 36 + 4
+    assert page.height == rows * 52 + 4
