@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +12,15 @@ from mapmaker.errors import MapmakerError
 from mapmaker.files import read_json
 
 LEAST_CELL_PX = 12
-SURE = 0.65  # below this the picture's own answer is "no grid"
+SURE = 50.0  # below this score the picture's own answer is "no grid"; textures reach 47
+_LEAST_SQUARES = 4  # fewer across are no grid but furniture
+_MANY_SQUARES = 56  # a side of more squares grows unlikely: half squares in floors are common
+_HARMONICS = 12
+_REFINE_HARMONICS = 6
+_FINEST = 0.45  # cycles a pixel
+_LOUDEST = 60.0  # no single wave outweighs the others
+_LINE = 24  # grey levels
+_SMOOTH_PX = 31
 _SQUARES = re.compile(r"(?<![0-9])([1-9][0-9]{0,2})\s*[xX×]\s*([1-9][0-9]{0,2})(?![0-9])")
 _SQUARE_ENOUGH = 0.02
 
@@ -59,4 +68,93 @@ def _from_picture(seen: dict | None) -> dict[str, Any] | None:
 
 
 def find_grid(grey: NDArray[np.uint8]) -> dict[str, Any] | None:
-    return None
+    """Return {cell_px, phase [x, y], score} of the squares a grey picture (H, W) shows, or None.
+
+    cell_px is to about 0.02 px, phase the place [px] of the first line or seam from the left and
+    the top edge. Lines at one distance make a comb; a comb's spectrum is a comb again, so the
+    score of a distance is the energy at its first twelve harmonics, in both directions, above the
+    noise, over the root of their number (which is what tells a square from half or two of it).
+    JPEG's own lattice of 8 px is left out.
+    """
+    longest, shortest = max(grey.shape), min(grey.shape)
+    if shortest < _LEAST_SQUARES * LEAST_CELL_PX:
+        return None
+    profiles = [_profile(grey, axis) for axis in (1, 0)]
+    step = 0.2 * LEAST_CELL_PX / longest  # a fifth of a pixel of drift over the whole picture
+    cells = np.exp(np.arange(np.log(LEAST_CELL_PX), np.log(shortest / _LEAST_SQUARES), step))
+    total, count = np.zeros(len(cells)), np.zeros(len(cells))
+    for profile in profiles:
+        energy, size = _energy(profile)
+        for harmonic in range(1, _HARMONICS + 1):
+            places = np.round(harmonic / cells * size).astype(int)
+            found = energy[np.minimum(places, len(energy) - 1)]
+            use = (harmonic / cells < _FINEST) & ~np.isnan(found)
+            total += np.where(use, found, 0.0)
+            count += use
+    score = np.where(count >= _HARMONICS / 2, total / np.sqrt(np.maximum(count, 1)), 0.0)
+    likely = score * np.minimum(1.0, (_MANY_SQUARES * cells / longest) ** 2.3)
+    best = int(likely.argmax())
+    if score[best] < SURE:
+        return None
+    cell_px = _refine(profiles, float(cells[best]), float(step))
+    phase = [round(_phase(profile, cell_px), 2) for profile in profiles]
+    return {"cell_px": round(cell_px, 3), "phase": phase, "score": round(float(score[best]), 1)}
+
+
+def _profile(grey: NDArray[np.uint8], axis: int) -> NDArray[np.float64]:
+    """Return how line-like each column (axis 1) or row (axis 0) is: robust units, mean 0.
+
+    The second difference peaks on a line and on both sides of a seam. Clipped twice, so that
+    neither one black wall nor one bright label outweighs many faint lines.
+    """
+    kernel = np.array([[-1.0, 2.0, -1.0]], np.float32)
+    curve = cv2.filter2D(grey, cv2.CV_16S, kernel if axis else kernel.T)
+    curve = np.minimum(cv2.convertScaleAbs(curve), _LINE)
+    mean = cv2.reduce(curve, 1 - axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
+    mean = mean - cv2.blur(mean[None], (_SMOOTH_PX, 1))[0]
+    spread = 1.4826 * float(np.median(np.abs(mean - np.median(mean)))) + 1e-6
+    clipped = np.clip(mean / spread, -4, 6).astype(np.float64)
+    return clipped - clipped.mean()
+
+
+def _energy(profile: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """Return (spectral energy over its neighbourhood's, less 1; length of the transform).
+
+    Frequencies of the JPEG lattice are NaN.
+    """
+    length = len(profile)
+    size = 1 << int(np.ceil(np.log2(length * 8)))
+    energy = np.abs(np.fft.rfft(profile, size)) ** 2
+    width = 2 * (size // length * 20) + 1
+    ground = np.exp(cv2.blur(np.log(energy + 1e-9)[None], (width, 1))[0] + np.euler_gamma)
+    energy = np.minimum(energy / np.maximum(ground, 1e-3 * np.median(ground)), _LOUDEST)
+    frequency = np.arange(len(energy)) / size
+    lattice = np.abs(frequency - np.round(frequency * 8) / 8) < 1.5 / length
+    return np.where(lattice, np.nan, energy - 1.0), size
+
+
+def _refine(profiles: list[NDArray[np.float64]], cell_px: float, step: float) -> float:
+    """Return the distance near `cell_px` whose comb fits best, without the transform's raster."""
+    near = cell_px * np.exp(np.linspace(-2 * step, 2 * step, 41))
+    energy = sum(np.abs(_comb(profile, near)).sum(axis=1) for profile in profiles)
+    return float(near[int(np.argmax(energy))])
+
+
+def _phase(profile: NDArray[np.float64], cell_px: float) -> float:
+    """Return where the first line lies, 0 <= phase < cell_px, from the edge of the first pixel."""
+    waves = _comb(profile, np.array([cell_px]))[0]
+    offsets = np.arange(0.0, cell_px, 0.1)
+    harmonics = np.arange(1, len(waves) + 1)[:, None]
+    fit = (waves[:, None] * np.exp(2j * np.pi * harmonics * offsets / cell_px)).real.sum(axis=0)
+    return float((offsets[int(fit.argmax())] + 0.5) % cell_px)  # pixel i is centred on i + 0.5
+
+
+def _comb(profile: NDArray[np.float64], cells: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Return the profile's waves at the first harmonics of each distance: (cells, harmonics)."""
+    places = np.arange(len(profile))
+    base = np.exp(-2j * np.pi * places[None, :] / cells[:, None])
+    wave, waves = np.ones_like(base), []
+    for _ in range(_REFINE_HARMONICS):
+        wave = wave * base
+        waves.append(wave @ profile)
+    return np.stack(waves, axis=1)

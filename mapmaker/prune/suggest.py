@@ -24,6 +24,7 @@ _FLOOR = re.compile(
     r"levels?\s*[0-9]*|interior|exterior|inside|outside|crop\s*[0-9]*)\b"
 )
 _DPI = re.compile(r"\b[0-9]{2,3} ?dpi\b")
+_NUMBER = re.compile(r"^[0-9]+ ")  # a series counts its sheets: 34 palace, 35 palace cellar
 _LEAST_STEM = 4
 
 
@@ -123,7 +124,8 @@ def building(name: str) -> tuple[str, tuple[str, ...]]:
 
     `Old Keep - Level 2 (72 dpi)` is ("old keep", ("level 2",)).
     """
-    words = _DPI.sub(" ", re.sub(r"[^a-z0-9]+", " ", name.lower()))
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
+    words = _DPI.sub(" ", _NUMBER.sub("", re.sub(r"[^a-z0-9]+", " ", words).strip()))
     floors = tuple(" ".join(m.group().split()) for m in _FLOOR.finditer(words))
     return " ".join(_FLOOR.sub(" ", words).split()), floors
 
@@ -228,7 +230,7 @@ def _floors(one: Picture, other: Picture) -> bool:
 
 def _texts(p: Picture) -> tuple[str, str]:
     stem = str(p.row["file"]).rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    return stem.lower(), str(p.row.get("title") or "").lower()
+    return stem, str(p.row.get("title") or "")
 
 
 def _names(p: Picture) -> set[str]:
