@@ -77,7 +77,7 @@ def packed(home: Path) -> dict[str, str]:
 
 def trained(home: Path) -> dict[str, str]:
     """The finished run's last weights, sums checked on the way."""
-    from mapmaker.train.checkpoint import load_generator
+    from mapmaker.train.load import load_generator
 
     run = home / "checkpoints/k"
     meta = load_generator(run)[1]

@@ -12,7 +12,6 @@ import json
 from pathlib import Path
 
 from mapmaker.scrape.own import import_pictures
-from mapmaker.train.publish import publish
 
 from mapmaker import layout
 from mapmaker.cli.draw import draw
@@ -22,8 +21,8 @@ from mapmaker.prune.prune import prune
 from mapmaker.scrape.config import ImportConfig
 from mapmaker.shards.config import PackConfig
 from mapmaker.shards.pack import pack
-from mapmaker.train.config import TrainConfig
-from mapmaker.train.loop import train
+from mapmaker.train import TrainConfig, train
+from mapmaker.train.load import publish
 from mapmaker.workspace import Workspace
 
 

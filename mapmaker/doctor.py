@@ -95,13 +95,16 @@ def _device(home: Path) -> Finding:
 def _training_step(home: Path) -> Finding:
     import torch
 
-    from mapmaker.train.step import check_step
+    from mapmaker.train.check import check_step
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     result = check_step(device)
-    ran = str(result["device"])
-    text = f"ran on {ran}: " + ", ".join(f"{k} {v}" for k, v in result.items() if k != "device")
-    return Finding("training step", "ok" if ran.startswith(device) else "missing", text)
+    where = "+".join(result["weights_on"])
+    text = f"ran on {where} in {result['precision']}, {result['seconds']} s, both nets moved"
+    if result["ok"] and where == device:
+        return Finding("training step", "ok", text)
+    remedy = "Update the driver and torch; the step did not do what it should."
+    return Finding("training step", "missing", f"on {where}: {result['moved']}", remedy)
 
 
 def _torchvision(home: Path) -> Finding:

@@ -26,7 +26,7 @@ def sample(workspace: Workspace, source: Path, config: SampleConfig) -> Iterator
     Leaves `maps/<run>-<seed>.png`, each with its recipe, and a contact sheet when there are
     several. Raises as `load_generator` does, NotFinite when the net gives no picture.
     """
-    from mapmaker.train.checkpoint import load_generator
+    from mapmaker.train.load import load_generator
 
     generator, meta = load_generator(source)
     side_px = config.size or meta.get("sample_size") or meta["size"]
@@ -205,7 +205,7 @@ def _write_once(folder: Path, stem: str, data: bytes) -> Path:
 
 def _maker(workspace: Workspace, recipe: dict[str, Any]) -> Path:
     """Return the folder of the net that painted the recipe: same weights, whatever its name now."""
-    from mapmaker.train.checkpoint import load_generator
+    from mapmaker.train.load import load_generator
 
     named = [recipe.get("run"), *workspace.run_names(), *sorted(cards("checkpoints"))]
     for name in dict.fromkeys(n for n in named if n):

@@ -7,7 +7,6 @@ import click
 
 from mapmaker.cli.options import json_option
 from mapmaker.cli.plan import Chain, Plan
-from mapmaker.config import from_toml
 from mapmaker.events import Done, Event
 from mapmaker.shelf import cards, read_card
 from mapmaker.workspace import Workspace
@@ -51,7 +50,7 @@ def _sizes(root: Path) -> str:
 
 
 def _about_run(run: Path) -> str:
-    from mapmaker.train.config import TrainConfig
+    from mapmaker.train.runs import read_config, state_of
 
-    config = from_toml(TrainConfig, run / "config.toml")
-    return f"{config.arch}, {config.size} px, recipe {config.recipe}"
+    config = read_config(run)
+    return f"{config.arch}, {config.size} px, recipe {config.recipe}, {state_of(run)}"

@@ -7,8 +7,8 @@ import click
 
 from mapmaker.cli.options import config_options, dry_run_option, json_option
 from mapmaker.cli.plan import Chain, Plan
-from mapmaker.events import Event, Note
-from mapmaker.train.config import TrainConfig
+from mapmaker.events import Event
+from mapmaker.train import TrainConfig, find_recipe
 
 
 @click.command("train")
@@ -28,26 +28,26 @@ def command(
     """
     if size is not None:
         config = replace(config, size=size)
+    find_recipe(config.recipe, config.arch)
+
+    def wanted(chain: Chain) -> TrainConfig:
+        return replace(config, size=size or chain.size or config.size)
 
     def go(chain: Chain) -> Iterator[Event]:
-        from mapmaker.cli.commands.pack import pack_events
-        from mapmaker.shards.config import PackConfig
-        from mapmaker.train.loop import train
+        from mapmaker.train import train
 
-        found = chain.pick_dataset(dataset)
-        wanted = replace(config, size=size or chain.size or config.size)
-        if not (found.shards(wanted.size) / "card.json").exists():
-            yield Note(f"{found.name} has no shards at {wanted.size} px yet; packing them first.")
-            yield from list_without_done(pack_events(found, PackConfig(size=wanted.size)))
-        yield from train(chain.workspace, found, wanted)
+        run = wanted(chain)
+        name = dataset or (_dataset_of(chain, run.name) if run.resume and run.name else None)
+        return train(chain.workspace, chain.pick_dataset(name), run)
 
     def describe(chain: Chain) -> list[str]:
-        from mapmaker.train.loop import describe_plan
+        from mapmaker.train.job import plan_run
 
-        wanted = replace(config, size=size or chain.size or config.size)
+        run = wanted(chain)
         name = dataset or chain.dataset or "the newest data set"
-        head = f"train: {wanted.arch} at {wanted.size} px on {name}, recipe {wanted.recipe}"
-        return [head, *describe_plan(wanted).splitlines()]
+        plan = plan_run(run, find_recipe(run.recipe, run.arch), pictures=0)
+        head = f"train: {run.arch} at {run.size} px on {name}, recipe {run.recipe}"
+        return [head, *str(plan).splitlines()]
 
     return Plan(
         command="train",
@@ -60,12 +60,8 @@ def command(
     )
 
 
-def list_without_done(events: Iterator[Event]) -> Iterator[Event]:
-    """Pass on what a stage says, but not its end: another stage follows in the same command."""
-    from mapmaker.events import Done
+def _dataset_of(chain: Chain, run: str) -> str:
+    """Return the data set that a run goes on with when none is named."""
+    from mapmaker.train.runs import read_header
 
-    for event in events:
-        if isinstance(event, Done):
-            yield Note(event.summary)
-        else:
-            yield event
+    return str(read_header(chain.workspace.existing_run(run))["dataset"])
