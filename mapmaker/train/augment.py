@@ -33,7 +33,7 @@ def seen(images: Tensor, recipe: Recipe, rng: np.random.Generator, progress: flo
 
 
 def colour(images: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
-    """Return the pictures with saturation, contrast and brightness changed, each by its own draw."""
+    """Return the pictures with saturation, contrast and brightness changed, each by a draw."""
     n = len(images)
     if recipe.saturation:
         grey = images.mean(1, keepdim=True)
@@ -61,7 +61,7 @@ def translate(images: Tensor, share: float, rng: np.random.Generator) -> Tensor:
 
 
 def cut_out(images: Tensor, share: float, chance: float, rng: np.random.Generator) -> Tensor:
-    """Return the pictures with, at `chance` each, a square hole of side share x H filled grey (0)."""
+    """Return the pictures with, at `chance` each, a square hole of side share * H in grey (0)."""
     n, _, height, width = images.shape
     centre = rng.integers(0, (height, width), (n, 2))
     half = np.where(rng.random(n) < chance, share * height / 2, -1.0)

@@ -1,7 +1,7 @@
 """Checkpoints: safetensors with sums, written beside and renamed, so that a crash loses nothing.
 
-    checkpoints/<run>/latest              the name of the newest whole step folder
-                      step-00012000/      model.safetensors  state.safetensors  state.json  SHA256SUMS
+    checkpoints/<run>/latest          the name of the newest whole step folder
+                      step-00012000/  model.safetensors state.safetensors state.json SHA256SUMS
 
 A step folder has its name only when it is whole. There is no pickle in it, nothing is executed.
 """
@@ -45,10 +45,9 @@ def save_checkpoint(run: Path, state: State, pace: Pace, *, keep: int = 2) -> Pa
         run, int(1.02 * sum(t.nbytes for t in [*model.values(), *optimiser.values()])) + 65536
     )
     folder = run / f"step-{state.step:08d}"
-    if folder.exists():  # only a step that was saved already: the same run, the same bytes
-        write_atomic(run / "latest", folder.name + "\n")
-        return folder
     clean(run)
+    if folder.exists():  # saved before a crash, or found corrupt and trained again
+        _remove(folder)
     beside = run / f".{folder.name}.tmp"
     try:
         with speaking_of(folder):
@@ -97,18 +96,14 @@ def newest_good(run: Path) -> tuple[Path, list[str]]:
         raise MapmakerError(
             f"{run} holds no checkpoint yet.", hint="Train it for a minute: `mapmaker train`."
         )
-    newest = run / (run / "latest").read_text().strip() if (run / "latest").is_file() else None
-    if newest in folders:
-        folders = [newest, *(f for f in folders if f.name < newest.name)]
-    lines: list[str] = []
+    errors: list[UnsafeInput] = []
     for folder in folders:
         try:
             check_sums(folder)
-            return folder, lines
+            return folder, [f"{error} The checkpoint before it is used." for error in errors]
         except UnsafeInput as error:
-            first = first if lines else error
-            lines.append(f"{error} The checkpoint before it is used.")
-    raise first
+            errors.append(error)
+    raise errors[0]
 
 
 def step_folders(run: Path) -> list[Path]:
@@ -211,6 +206,10 @@ def _forget(run: Path, keep: int) -> None:
     best = (run / "best").read_text().strip() if (run / "best").is_file() else ""
     for folder in step_folders(run)[keep:]:
         if folder.name != best:
-            # Renamed first: a folder half deleted must not look like a checkpoint.
-            gone = folder.rename(run / f".{folder.name}.tmp")
-            shutil.rmtree(gone, ignore_errors=True)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    # Renamed first: a folder half deleted must not look like a checkpoint.
+    gone = folder.rename(folder.with_name(f".{folder.name}.tmp"))
+    shutil.rmtree(gone, ignore_errors=True)

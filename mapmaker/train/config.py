@@ -29,7 +29,7 @@ class TrainConfig:
     tick_kimg: float | None = opt(None, "Log and draw a frame so often (default: by the clock).")
     precision: str = opt("auto", "Number format.", choices=("auto", "bf16", "fp32"))
 
-    # Only in TOML: how often to save, at least, and how many steps' checkpoints stay (and the best).
+    # Only in TOML: seconds between saves, at least; checkpoints that stay, besides the best.
     save_every_s: float = 60.0
     keep: int = 2
 

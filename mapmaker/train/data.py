@@ -1,4 +1,4 @@
-"""The training pictures: resident as uint8 where they fit, in an order that (seed, position) fixes."""
+"""The training pictures: resident where they fit, in an order that (seed, position) fixes."""
 
 from typing import Protocol
 
@@ -25,7 +25,7 @@ def chance(seed: int, step: int, part: int = 0) -> np.random.Generator:
 
 
 class Pictures:
-    """The training split, shuffled anew each epoch. Position p is picture p of an endless stream."""
+    """The training split, shuffled anew each epoch: position p of a stream is a picture."""
 
     def __init__(
         self, shards: Images, *, device: torch.device, seed: int, resident: bool, symmetries: bool
@@ -79,7 +79,7 @@ class Pictures:
 
 
 def orient(images: Tensor, which: Tensor) -> Tensor:
-    """Return each picture (B, H, W, 3) in orientation `which` (B,), 0..7 of the square's symmetries."""
+    """Return each picture (B, H, W, 3) in orientation `which` (B,) of the square's eight."""
     bits = which.view(-1, 1, 1, 1)
     images = torch.where(bits & 1 > 0, images.flip(1), images)
     images = torch.where(bits & 2 > 0, images.flip(2), images)

@@ -14,7 +14,7 @@ from mapmaker.errors import MissingPart
 
 
 def choose_device(wanted: str) -> torch.device:
-    """Return the device for auto, cpu or cuda. Raises MissingPart when cuda is asked for in vain."""
+    """Return the device for auto, cpu or cuda. Raises MissingPart for a cuda that is absent."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise MissingPart(
             "This machine shows no CUDA device to torch.",
@@ -37,7 +37,7 @@ def set_up(device: torch.device) -> None:
 
 
 def physical_cores() -> int:
-    """Return how many physical cores this process may use: affinity, siblings and cgroup respected."""
+    """Return how many physical cores this process may use, by affinity, siblings and cgroup."""
     given = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     if given is None:
         return max(1, os.cpu_count() or 1)
@@ -46,7 +46,7 @@ def physical_cores() -> int:
         siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
         cores.add(siblings.read_text().strip() if siblings.exists() else str(cpu))
     quota = Path("/sys/fs/cgroup/cpu.max")
-    limit, period = (quota.read_text().split() + ["max"])[:2] if quota.exists() else ("max", "1")
+    limit, period = quota.read_text().split() if quota.exists() else ("max", "1")
     allowed = len(given) if limit == "max" else max(1, round(int(limit) / int(period)))
     return max(1, min(len(cores), allowed))
 

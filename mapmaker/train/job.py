@@ -131,7 +131,7 @@ def set_up_job(run: Run, dataset: Dataset) -> Iterator[Event]:
 
 
 def data_card(dataset: Dataset, size: int, train_pictures: int) -> dict[str, Any]:
-    """Return what data.json records: which shards, by the hash of the card that lists their hashes."""
+    """Return what data.json records: which shards, by the hash of the card that lists theirs."""
     card = dataset.shards(size) / "card.json"
     return {
         "dataset": dataset.name,

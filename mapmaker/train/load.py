@@ -26,7 +26,7 @@ _SAMPLE_SEED = 0
 
 
 def load_generator(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """Return the generator of a run or of a shelf checkpoint, in eval mode on the CPU, and its facts.
+    """Return the generator of a run or a shelf checkpoint, in eval mode on the CPU, and its facts.
 
     The facts: arch, size, options, latent_shape, name, sha256 (of the weights' file), step, kimg,
     dataset, warnings (a line for each newer checkpoint that is corrupt). The averaged weights are

@@ -65,7 +65,7 @@ class Meter:
 
 @dataclass(slots=True)
 class Rhythm:
-    """When something that costs time is due again: by the clock, and never more than a 20th of it."""
+    """When something costly is due again: by the clock, and at most a 20th of the time."""
 
     least_s: float
     last: float = field(default_factory=time.monotonic)

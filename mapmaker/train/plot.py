@@ -15,10 +15,13 @@ LEFT, RIGHT, TOP, BOTTOM = 70, 20, 34, 44
 INK, PALE, PAPER = "#22262b", "#dfe2e6", "#ffffff"
 # Okabe and Ito's colours, which colour-blind people can tell apart.
 PANELS = (
-    ("loss", "loss", (("loss_d", "discriminator", "#d55e00"), ("loss_g", "generator", "#0072b2"))),
-    ("logits", "mean logit", (("logit_real", "real", "#009e73"), ("logit_fake", "generated", "#cc79a7"))),
-    ("distance", "distance to real pictures", (("distance", "sliced Wasserstein", "#56748c"),)),
-)  # fmt: skip
+    ("loss", (("loss_d", "discriminator", "#d55e00"), ("loss_g", "generator", "#0072b2"))),
+    (
+        "mean logit",
+        (("logit_real", "real", "#009e73"), ("logit_fake", "generated", "#cc79a7")),
+    ),
+    ("distance to real pictures", (("distance", "sliced Wasserstein", "#56748c"),)),
+)
 
 
 def write_plot(path: Path, rows: Sequence[Mapping[str, Any]], title: str) -> None:
@@ -26,7 +29,7 @@ def write_plot(path: Path, rows: Sequence[Mapping[str, Any]], title: str) -> Non
     image = Image.new("RGB", (WIDTH * SCALE, len(PANELS) * PANEL_HEIGHT * SCALE), PAPER)
     draw = ImageDraw.Draw(image)
     kimg = [float(row["kimg"]) for row in rows]
-    for index, (_, label, lines) in enumerate(PANELS):
+    for index, (label, lines) in enumerate(PANELS):
         last = index == len(PANELS) - 1
         named = [
             (name, colour, [(k, row.get(key)) for k, row in zip(kimg, rows, strict=True)])
@@ -75,7 +78,8 @@ def _panel(
     right = WIDTH - RIGHT
     for name, colour, _ in reversed(lines):
         right -= _text(draw, (right, top + 17), name, "rm") + 8
-        draw.line([((right - 22) * SCALE, (top + 17) * SCALE), (right * SCALE, (top + 17) * SCALE)], colour, 3 * SCALE)  # fmt: skip
+        stroke = [(right - 22, top + 17), (right, top + 17)]
+        draw.line([(x * SCALE, y * SCALE) for x, y in stroke], colour, 3 * SCALE)
         right -= 38
     if title:
         _text(draw, (LEFT + 90, top + 17), title, "lm")
@@ -84,7 +88,7 @@ def _panel(
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Return 3 to 8 round numbers that enclose [low, high]: steps of 1, 2 or 5 times a power of ten."""
+    """Return 3 to 8 round numbers that enclose [low, high], in steps of 1, 2 or 5 times 10^n."""
     if not high > low:
         low, high = low - 0.5, high + 0.5
     step = 10 ** math.floor(math.log10((high - low) / 3))

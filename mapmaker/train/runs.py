@@ -28,7 +28,7 @@ IDENTITY = ("arch", "size", "seed", "recipe")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run's folder, the config and recipe it is to be trained with, and a word on the choice."""
+    """One run's folder, the config and recipe to train it with, and a word on the choice."""
 
     root: Path
     config: TrainConfig

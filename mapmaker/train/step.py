@@ -1,7 +1,7 @@
 """One step of each net, and nothing of files, clocks or devices.
 
-The nets play in turn. While the generator trains, the discriminator's gradients are off: its weights
-neither move nor cost memory, though the gradient still flows through it.
+The nets play in turn. While the generator trains, the discriminator's gradients are off: its
+weights neither move nor cost memory, though the gradient still flows through it.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Pace:
 def train_step(
     state: State, pictures: Pictures, recipe: Recipe, pace: Pace, *, seed: int, progress: float
 ) -> dict[str, Tensor]:
-    """Train D once and G once; move the state on by a step. Return the step's figures, on the device.
+    """Train D once and G once, move the state on, and return the step's figures, on the device.
 
     Every random number of the step follows from (seed, state.step).
     """
@@ -164,7 +164,7 @@ def generator_loss(logits: Tensor, recipe: Recipe) -> Tensor:
 
 @torch.no_grad()
 def average(ema: nn.Module, net: nn.Module, decay: float, step: int) -> None:
-    """Move the averaged weights towards the net's; the decay ramps up so early steps are forgotten."""
+    """Move the averaged weights towards the net's; the decay ramps up to forget the first steps."""
     now = min(decay, (1 + step) / (10 + step))
     torch._foreach_lerp_(list(ema.parameters()), list(net.parameters()), 1 - now)
 
