@@ -12,6 +12,18 @@ from mapmaker.layout.plan import Area, Door, Layout, Light, Prop, Room, Stairs
 from mapmaker.layout.render import render
 
 __all__ = [
-    "KINDS", "PALETTES", "Area", "Door", "Layout", "Light", "Palette", "Prop", "Room", "Stairs",
-    "is_playable", "plan", "render", "walking_graph",
+    "KINDS",
+    "PALETTES",
+    "Area",
+    "Door",
+    "Layout",
+    "Light",
+    "Palette",
+    "Prop",
+    "Room",
+    "Stairs",
+    "is_playable",
+    "plan",
+    "render",
+    "walking_graph",
 ]

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 
 import networkx as nx
-import numpy as np
 from numpy.random import Generator
-from shapely.geometry import LineString, box
+from shapely.geometry import box
 from shapely.ops import unary_union
 
 from mapmaker.layout import geometry
@@ -21,12 +20,36 @@ Rect = tuple[int, int, int, int]
 LARGEST_LOT = 22
 THEMES: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     # theme: purposes from the largest room down, floors, ground outside
-    "tavern": (("Common room", "Kitchen", "Bedroom", "Pantry", "Bedroom", "Bedroom", "Study"), ("planks", "planks", "flagstone"), "cobble"),
-    "manor": (("Great hall", "Library", "Bedroom", "Kitchen", "Study", "Bedroom", "Pantry"), ("planks", "tiles", "tiles"), "meadow"),
-    "farmhouse": (("Stable", "Kitchen", "Bedroom", "Pantry", "Bedroom"), ("planks", "dirt", "planks"), "meadow"),
-    "smithy": (("Workshop", "Storeroom", "Bedroom", "Kitchen", "Pantry"), ("cobble", "planks", "flagstone"), "dirt"),
-    "chapel": (("Chapel", "Study", "Library", "Bedroom", "Storeroom"), ("slabs", "tiles", "slabs"), "meadow"),
-    "guardhouse": (("Guard room", "Barracks", "Cells", "Storeroom", "Kitchen", "Study"), ("flagstone", "planks", "flagstone"), "cobble"),
+    "tavern": (
+        ("Common room", "Kitchen", "Bedroom", "Pantry", "Bedroom", "Bedroom", "Study"),
+        ("planks", "planks", "flagstone"),
+        "cobble",
+    ),
+    "manor": (
+        ("Great hall", "Library", "Bedroom", "Kitchen", "Study", "Bedroom", "Pantry"),
+        ("planks", "tiles", "tiles"),
+        "meadow",
+    ),
+    "farmhouse": (
+        ("Stable", "Kitchen", "Bedroom", "Pantry", "Bedroom"),
+        ("planks", "dirt", "planks"),
+        "meadow",
+    ),
+    "smithy": (
+        ("Workshop", "Storeroom", "Bedroom", "Kitchen", "Pantry"),
+        ("cobble", "planks", "flagstone"),
+        "dirt",
+    ),
+    "chapel": (
+        ("Chapel", "Study", "Library", "Bedroom", "Storeroom"),
+        ("slabs", "tiles", "slabs"),
+        "meadow",
+    ),
+    "guardhouse": (
+        ("Guard room", "Barracks", "Cells", "Storeroom", "Kitchen", "Study"),
+        ("flagstone", "planks", "flagstone"),
+        "cobble",
+    ),
 }
 
 
@@ -62,10 +85,7 @@ def _wings(rng: Generator, x: int, y: int, w: int, h: int) -> list[Rect]:
         return [(x, y, w, h)]
     top = int(rng.integers(3, h - 2))
     wide = int(rng.integers(max(3, w // 2 - 1), w - 2))
-    if form < 0.75:
-        shift = 0 if rng.random() < 0.5 else w - wide
-    else:
-        shift = (w - wide) // 2
+    shift = (0 if rng.random() < 0.5 else w - wide) if form < 0.75 else (w - wide) // 2
     wings = [(x, y, w, top), (x + shift, y + top, wide, h - top)]
     if rng.random() < 0.5:
         wings = [(a, 2 * y + h - b - d, c, d) for a, b, c, d in wings]
@@ -90,7 +110,7 @@ def _house(rng: Generator, lot: Rect) -> _House:
     if min(w, h) >= 12:
         room[int(rng.integers(4))] += 1
     wings = _wings(rng, x + room[0], y + room[2], w - room[0] - room[1], h - room[2] - room[3])
-    goal = float(rng.uniform(9, 18))
+    goal = float(rng.uniform(10, 26))
     house = _House([part for wing in wings for part in _split(rng, wing, goal)])
     for k, (rx, ry, rw, rh) in enumerate(house.rects):
         house.owner.update({(rx + i, ry + j): k for i in range(rw) for j in range(rh)})
@@ -99,13 +119,19 @@ def _house(rng: Generator, lot: Rect) -> _House:
     return house
 
 
-def _edges(house: _House) -> tuple[dict[tuple[int, int], list[Segment]], dict[int, list[tuple[Segment, Cell]]]]:
+def _edges(
+    house: _House,
+) -> tuple[dict[tuple[int, int], list[Segment]], dict[int, list[tuple[Segment, Cell]]]]:
     """Return the wall squares between two rooms, and those of each room to the outside with the cell there."""
     between: dict[tuple[int, int], list[Segment]] = {}
     outside: dict[int, list[tuple[Segment, Cell]]] = {}
     for (c, r), k in sorted(house.owner.items()):
-        sides = (((c + 1, r), (c + 1, r + 1), (c + 1, r)), ((c, r + 1), (c + 1, r + 1), (c, r + 1)),
-                 ((c, r), (c, r + 1), (c - 1, r)), ((c, r), (c + 1, r), (c, r - 1)))
+        sides = (
+            ((c + 1, r), (c + 1, r + 1), (c + 1, r)),
+            ((c, r + 1), (c + 1, r + 1), (c, r + 1)),
+            ((c, r), (c, r + 1), (c - 1, r)),
+            ((c, r), (c + 1, r), (c, r - 1)),
+        )
         for i, (start, end, cell) in enumerate(sides):
             other = house.owner.get(cell)
             if other is None:
@@ -133,20 +159,31 @@ def _hang_doors(rng: Generator, house: _House) -> None:
     chosen += [spare[int(i)] for i in rng.permutation(len(spare))[:extra]]
     for a, b in sorted(chosen):
         dice = float(rng.random())
-        kind = "locked" if dice < 0.08 else "secret" if dice < 0.2 and not tree.has_edge(a, b) else "door"
+        kind = (
+            "locked"
+            if dice < 0.08
+            else "secret"
+            if dice < 0.2 and not tree.has_edge(a, b)
+            else "door"
+        )
         segment = pick(rng, _inner(between[a, b]))
         house.doors.append(Door(segment, kind, open=kind == "door" and bool(rng.random() < 0.2)))
 
     # Ways out: a front door on the largest room, a back door elsewhere
     size = {k: rect[2] * rect[3] for k, rect in enumerate(house.rects)}
     order = sorted(outside, key=lambda k: (-size[k], k))
-    away: list[int] = [order[0], *(int(rng.permutation(order[1:])[0]) for _ in range(len(order) > 1))]
+    away: list[int] = [
+        order[0],
+        *(int(rng.permutation(order[1:])[0]) for _ in range(len(order) > 1)),
+    ]
     for k in away:
         segment, cell = pick(rng, _inner_outside(outside[k]))
         house.fronts.append((segment, cell))
         house.doors.append(Door(segment, "door", open=bool(rng.random() < 0.2)))
     if len(away) == 1 and len(outside[away[0]]) > 5:
-        far = [s for s in outside[away[0]] if s[0] != house.fronts[0][0] and s[1] != house.fronts[0][1]]
+        far = [
+            s for s in outside[away[0]] if s[0] != house.fronts[0][0] and s[1] != house.fronts[0][1]
+        ]
         segment, cell = far[len(far) // 2]
         house.fronts.append((segment, cell))
         house.doors.append(Door(segment, "door"))
@@ -155,10 +192,12 @@ def _hang_doors(rng: Generator, house: _House) -> None:
 def _inner_outside(edges: list[tuple[Segment, Cell]]) -> list[tuple[Segment, Cell]]:
     """Return the outer edges that have a neighbour in line on both sides."""
     known = {segment for segment, _ in edges}
+
     def inner(segment: Segment) -> bool:
         (ax, ay), (bx, by) = segment
         dx, dy = bx - ax, by - ay
         return ((ax - dx, ay - dy), (ax, ay)) in known and ((bx, by), (bx + dx, by + dy)) in known
+
     return [edge for edge in edges if inner(edge[0])] or edges
 
 
@@ -177,7 +216,7 @@ def _set_windows(rng: Generator, house: _House) -> None:
 
 def _before(door: Door) -> set[Cell]:
     """Return the two cells a door joins."""
-    (ax, ay), (bx, by) = door.segment
+    (ax, ay), (_bx, by) = door.segment
     if ay == by:
         return {(int(ax), int(ay) - 1), (int(ax), int(ay))}
     return {(int(ax) - 1, int(ay)), (int(ax), int(ay))}
@@ -188,12 +227,23 @@ def _flight(rng: Generator, house: _House, k: int, kept: set[Cell]) -> Stairs | 
     x, y, w, h = house.rects[k]
     options = []
     if w >= 3 and h >= 3:
-        options = [((x, y), (2, 1), 0), ((x + w - 2, y), (2, 1), 180), ((x, y), (1, 2), 90), ((x + w - 1, y + h - 2), (1, 2), 270)]
-    options = [o for o in options if not {(o[0][0] + i, o[0][1] + j) for i in range(o[1][0]) for j in range(o[1][1])} & kept]
+        options = [
+            ((x, y), (2, 1), 0),
+            ((x + w - 2, y), (2, 1), 180),
+            ((x, y), (1, 2), 90),
+            ((x + w - 1, y + h - 2), (1, 2), 270),
+        ]
+    options = [
+        o
+        for o in options
+        if not {(o[0][0] + i, o[0][1] + j) for i in range(o[1][0]) for j in range(o[1][1])} & kept
+    ]
     if not options:
         return None
     (sx, sy), (sw, sh), heading = pick(rng, options)
-    return Stairs((float(sx), float(sy)), (float(sw), float(sh)), heading, pick(rng, ("up", "down")))
+    return Stairs(
+        (float(sx), float(sy)), (float(sw), float(sh)), heading, pick(rng, ("up", "down"))
+    )
 
 
 @KINDS.register("building")
@@ -209,24 +259,41 @@ def plan_building(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
     ground = THEMES[theme][2]
     for number, house in enumerate(houses):
         purposes, floors, _ = THEMES[theme if number == 0 else pick(rng, sorted(THEMES))]
-        order = sorted(range(len(house.rects)), key=lambda k: (-house.rects[k][2] * house.rects[k][3], k))
+        order = sorted(
+            range(len(house.rects)), key=lambda k: (-house.rects[k][2] * house.rects[k][3], k)
+        )
         footprints.append(unary_union([box(x, y, x + w, y + h) for x, y, w, h in house.rects]))
         common = pick(rng, floors)
         for place, k in enumerate(order):
             x, y, w, h = house.rects[k]
             shape = box(x, y, x + w, y + h)
-            name = purposes[place] if place < len(purposes) else pick(rng, ("Storeroom", "Hallway", "Bedroom", "Study"))
+            name = (
+                purposes[place]
+                if place < len(purposes)
+                else pick(rng, ("Storeroom", "Hallway", "Bedroom", "Study"))
+            )
             name = "Hallway" if min(w, h) == 2 and max(w, h) >= 5 else name
             room = geometry.room_of(name, shape)
             rooms.append(room)
-            floor = {"Kitchen": "flagstone", "Stable": "dirt", "Workshop": "cobble", "Pantry": "flagstone"}.get(name, common)
+            floor = {
+                "Kitchen": "flagstone",
+                "Stable": "dirt",
+                "Workshop": "cobble",
+                "Pantry": "flagstone",
+            }.get(name, common)
             floor = pick(rng, floors) if rng.random() < 0.25 else floor
-            inside += geometry.areas(floor, shape, int(w >= h) if rng.random() < 0.8 else int(w < h))
+            inside += geometry.areas(
+                floor, shape, int(w >= h) if rng.random() < 0.8 else int(w < h)
+            )
             kept = {cell for door in house.doors for cell in _before(door)} & set(room.cells)
             steps: set[Cell] = set()
             if place == (1 if len(order) > 1 else 0) and (flight := _flight(rng, house, k, kept)):
                 stairs.append(flight)
-                steps = {(int(flight.position[0]) + i, int(flight.position[1]) + j) for i in range(int(flight.size[0])) for j in range(int(flight.size[1]))}
+                steps = {
+                    (int(flight.position[0]) + i, int(flight.position[1]) + j)
+                    for i in range(int(flight.size[0]))
+                    for j in range(int(flight.size[1]))
+                }
             Furnisher(rng, set(room.cells), kept, steps, furniture).furnish(name)
 
     # Walls: the rooms' outlines, broken at doors and windows
@@ -234,13 +301,33 @@ def plan_building(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
     windows = [_floats(segment) for house in houses for segment in house.windows]
     shapes = [box(x, y, x + w, y + h) for house in houses for x, y, w, h in house.rects]
     walls = geometry.walls_round(shapes, [*(d.segment for d in doors), *windows])
-    outside = plant_outside(rng, ground, unary_union(footprints), [f for house in houses for f in house.fronts], columns, rows, furniture)
+    outside = plant_outside(
+        rng,
+        ground,
+        unary_union(footprints),
+        [f for house in houses for f in house.fronts],
+        columns,
+        rows,
+        furniture,
+    )
     final = tuple([*outside, *inside])
     return Layout(
-        kind="building", seed=seed, columns=columns, rows=rows, theme=theme, palette=palette_for("building", seed),
-        cells=cells_of(final, columns, rows), rooms=tuple(rooms), walls=walls, doors=tuple(doors), windows=tuple(windows),
-        lights=tuple(furniture.lights), stairs=tuple(stairs), exits=open_sides(columns, rows),
-        areas=final, props=tuple(furniture.props),
+        kind="building",
+        seed=seed,
+        columns=columns,
+        rows=rows,
+        theme=theme,
+        palette=palette_for("building", seed),
+        cells=cells_of(final, columns, rows),
+        rooms=tuple(rooms),
+        walls=walls,
+        doors=tuple(doors),
+        windows=tuple(windows),
+        lights=tuple(furniture.lights),
+        stairs=tuple(stairs),
+        exits=open_sides(columns, rows),
+        areas=final,
+        props=tuple(furniture.props),
     )
 
 
@@ -253,4 +340,3 @@ def open_sides(columns: int, rows: int) -> tuple[Segment, ...]:
     """Return the four sides of the picture: outdoors one may leave anywhere."""
     c, r = float(columns), float(rows)
     return (((0.0, 0.0), (c, 0.0)), ((c, 0.0), (c, r)), ((0.0, r), (c, r)), ((0.0, 0.0), (0.0, r)))
-

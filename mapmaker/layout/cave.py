@@ -17,7 +17,20 @@ from mapmaker.layout.palettes import palette_for
 from mapmaker.layout.plan import Area, Layout, Point, Room, Segment, cells_of
 
 THEMES = ("dripstone cave", "crystal cave", "fungus cave", "flooded cave", "lair")
-NAMES = ("Entrance", "Long chamber", "Echo hall", "Den", "Grotto", "Low chamber", "Bone pit", "Dripping hall", "Hollow", "Gallery", "Nest", "Sinkhole")
+NAMES = (
+    "Entrance",
+    "Long chamber",
+    "Echo hall",
+    "Den",
+    "Grotto",
+    "Low chamber",
+    "Bone pit",
+    "Dripping hall",
+    "Hollow",
+    "Gallery",
+    "Nest",
+    "Sinkhole",
+)
 
 
 def _chambers(rng: Generator, columns: int, rows: int) -> list[tuple[Point, float, float]]:
@@ -30,13 +43,18 @@ def _chambers(rng: Generator, columns: int, rows: int) -> list[tuple[Point, floa
         most = 2.9 if attempt < 20 * wanted else 2.2
         rx, ry = (float(v) for v in rng.uniform(1.2, most, 2))
         rx, ry = min(rx, (columns - 1.4) / 2), min(ry, (rows - 1.4) / 2)
-        x, y = float(rng.uniform(rx + 0.7, columns - rx - 0.7)), float(rng.uniform(ry + 0.7, rows - ry - 0.7))
+        x, y = (
+            float(rng.uniform(rx + 0.7, columns - rx - 0.7)),
+            float(rng.uniform(ry + 0.7, rows - ry - 0.7)),
+        )
         if all(abs(x - a) > rx + u + 0.7 or abs(y - b) > ry + v + 0.7 for (a, b), u, v in found):
             found.append(((x, y), rx, ry))
     return found
 
 
-def _hollow(rng: Generator, columns: int, rows: int) -> tuple[Polygon, list[BaseGeometry], list[Segment]]:
+def _hollow(
+    rng: Generator, columns: int, rows: int
+) -> tuple[Polygon, list[BaseGeometry], list[Segment]]:
     """Return the floor, the chambers in it, and the openings on the border."""
     chambers = _chambers(rng, columns, rows)
     shapes = [geometry.blob(rng, middle, rx, ry, 0.22) for middle, rx, ry in chambers]
@@ -48,8 +66,16 @@ def _hollow(rng: Generator, columns: int, rows: int) -> tuple[Polygon, list[Base
     ways = []
     for _ in range(2 + int(rng.random() < 0.35)):
         side, share = int(rng.integers(4)), float(rng.uniform(0.2, 0.8))
-        end = [(columns * share, -0.6), (columns + 0.6, rows * share), (columns * share, rows + 0.6), (-0.6, rows * share)][side]
-        near = min(range(len(middles)), key=lambda k: np.hypot(middles[k][0] - end[0], middles[k][1] - end[1]))
+        end = [
+            (columns * share, -0.6),
+            (columns + 0.6, rows * share),
+            (columns * share, rows + 0.6),
+            (-0.6, rows * share),
+        ][side]
+        near = min(
+            range(len(middles)),
+            key=lambda k: np.hypot(middles[k][0] - end[0], middles[k][1] - end[1]),
+        )
         ways.append(LineString(geometry.winding(rng, middles[near], end, 0.5, 2)).buffer(0.75))
     inner = box(0.3, 0.3, columns - 0.3, rows - 0.3)
     hollow = unary_union([*(s.intersection(inner) for s in (*shapes, *tunnels))])
@@ -62,8 +88,14 @@ def _hollow(rng: Generator, columns: int, rows: int) -> tuple[Polygon, list[Base
 
 def _roughen(rng: Generator, shape: BaseGeometry) -> BaseGeometry:
     """Return the shape with its outline pushed in and out, as water leaves rock."""
-    waves = [(rng.uniform(0.9, 3.4), rng.uniform(0.9, 3.4), rng.uniform(0, 6.28, 2), 0.05) for _ in range(3)]
-    waves += [(rng.uniform(3.5, 6.5), rng.uniform(3.5, 6.5), rng.uniform(0, 6.28, 2), 0.035) for _ in range(2)]
+    waves = [
+        (rng.uniform(0.9, 3.4), rng.uniform(0.9, 3.4), rng.uniform(0, 6.28, 2), 0.05)
+        for _ in range(3)
+    ]
+    waves += [
+        (rng.uniform(3.5, 6.5), rng.uniform(3.5, 6.5), rng.uniform(0, 6.28, 2), 0.035)
+        for _ in range(2)
+    ]
 
     def push(xy: np.ndarray) -> np.ndarray:
         out = xy.copy()
@@ -121,23 +153,46 @@ def plan_cave(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
     _dress(rng, theme, floor, areas, rooms, furniture, columns, rows)
     final = tuple(areas)
     return Layout(
-        kind="cave", seed=seed, columns=columns, rows=rows, theme=theme, palette=palette_for("cave", seed),
-        cells=cells_of(final, columns, rows), rooms=tuple(rooms), walls=_walls(floor, columns, rows),
-        lights=tuple(furniture.lights), exits=tuple(_openings(floor, columns, rows)), areas=final, props=tuple(furniture.props),
+        kind="cave",
+        seed=seed,
+        columns=columns,
+        rows=rows,
+        theme=theme,
+        palette=palette_for("cave", seed),
+        cells=cells_of(final, columns, rows),
+        rooms=tuple(rooms),
+        walls=_walls(floor, columns, rows),
+        lights=tuple(furniture.lights),
+        exits=tuple(_openings(floor, columns, rows)),
+        areas=final,
+        props=tuple(furniture.props),
     )
 
 
-def _water(rng: Generator, theme: str, floor: Polygon, rooms: list[Room], columns: int, rows: int) -> list[Area]:
+def _water(
+    rng: Generator, theme: str, floor: Polygon, rooms: list[Room], columns: int, rows: int
+) -> list[Area]:
     """Return pools, or a stream with fords; sometimes a chasm instead."""
     areas: list[Area] = []
     if theme == "flooded cave" or rng.random() < 0.25:
         across = rng.random() < 0.5
-        a = (-0.5, float(rng.uniform(0.25, 0.75)) * rows) if across else (float(rng.uniform(0.25, 0.75)) * columns, -0.5)
-        b = (columns + 0.5, float(rng.uniform(0.25, 0.75)) * rows) if across else (float(rng.uniform(0.25, 0.75)) * columns, rows + 0.5)
+        a = (
+            (-0.5, float(rng.uniform(0.25, 0.75)) * rows)
+            if across
+            else (float(rng.uniform(0.25, 0.75)) * columns, -0.5)
+        )
+        b = (
+            (columns + 0.5, float(rng.uniform(0.25, 0.75)) * rows)
+            if across
+            else (float(rng.uniform(0.25, 0.75)) * columns, rows + 0.5)
+        )
         line = geometry.winding(rng, a, b, 1.6)
         stream = LineString(line).buffer(0.55).intersection(floor)
         areas += geometry.areas("water", stream)
-        fords = [geometry.blob(rng, tuple(line[int(i)]), 0.95, 0.95, 0.1) for i in range(4, len(line), 14)]
+        fords = [
+            geometry.blob(rng, tuple(line[int(i)]), 0.95, 0.95, 0.1)
+            for i in range(4, len(line), 14)
+        ]
         shallow = unary_union(fords).intersection(stream.buffer(0.02)).intersection(floor)
         areas += geometry.areas("ford", shallow)
         return areas
@@ -146,30 +201,77 @@ def _water(rng: Generator, theme: str, floor: Polygon, rooms: list[Room], column
         if rng.random() < 0.4 and shape.area > 9:
             x, y = shape.representative_point().coords[0]
             size = 0.3 * float(np.sqrt(shape.area))
-            pool = geometry.blob(rng, (x + float(rng.uniform(-0.6, 0.6)), y + float(rng.uniform(-0.6, 0.6))), size, size * 0.8, 0.2)
+            pool = geometry.blob(
+                rng,
+                (x + float(rng.uniform(-0.6, 0.6)), y + float(rng.uniform(-0.6, 0.6))),
+                size,
+                size * 0.8,
+                0.2,
+            )
             kind = "chasm" if rng.random() < 0.22 else "water"
             areas += geometry.areas(kind, pool.intersection(floor.buffer(-0.75)))
     return areas
 
 
-def _dress(rng: Generator, theme: str, floor: Polygon, areas: list[Area], rooms: list[Room], into: Furniture, columns: int, rows: int) -> None:
+def _dress(
+    rng: Generator,
+    theme: str,
+    floor: Polygon,
+    areas: list[Area],
+    rooms: list[Room],
+    into: Furniture,
+    columns: int,
+    rows: int,
+) -> None:
     """Put stone, growth and traces of dwellers on the dry floor."""
-    wet = unary_union([a.shape() for a in areas if a.kind in ("water", "chasm", "ford")]) if len(areas) > 1 else Polygon()
+    wet = (
+        unary_union([a.shape() for a in areas if a.kind in ("water", "chasm", "ford")])
+        if len(areas) > 1
+        else Polygon()
+    )
     dry = floor.difference(wet.buffer(0.25))
     rim = dry.difference(floor.buffer(-0.75)).intersection(floor.buffer(-0.22))
     open_floor = dry.intersection(floor.buffer(-0.8))
     area = columns * rows
     on_rim, on_open = keep_off(rim, columns, rows), keep_off(open_floor, columns, rows)
-    by_rim = {"crystal cave": ("crystals", "stalagmite", "rock"), "fungus cave": ("mushrooms", "mushrooms", "rock"), "lair": ("bones", "rock", "stalagmite")}
+    by_rim = {
+        "crystal cave": ("crystals", "stalagmite", "rock"),
+        "fungus cave": ("mushrooms", "mushrooms", "rock"),
+        "lair": ("bones", "rock", "stalagmite"),
+    }
     kinds = by_rim.get(theme, ("stalagmite", "stalagmite", "rock"))
-    for x, y, r in scatter(rng, columns, rows, area * 2, lambda: float(rng.uniform(0.16, 0.34)), lambda x, y: 0.3 * (1 - on_rim(x, y)), 1.1):
+    for x, y, r in scatter(
+        rng,
+        columns,
+        rows,
+        area * 2,
+        lambda: float(rng.uniform(0.16, 0.34)),
+        lambda x, y: 0.3 * (1 - on_rim(x, y)),
+        1.1,
+    ):
         into.put(rng, pick(rng, kinds), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
-    for x, y, r in scatter(rng, columns, rows, area, lambda: float(rng.uniform(0.25, 0.45)), lambda x, y: 0.2 * (1 - on_open(x, y)), 1.2):
-        into.put(rng, pick(rng, ("pebbles", "pebbles", "rock", "crack", "puddle", "bones", "rubble")), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
+    for x, y, r in scatter(
+        rng,
+        columns,
+        rows,
+        area,
+        lambda: float(rng.uniform(0.25, 0.45)),
+        lambda x, y: 0.2 * (1 - on_open(x, y)),
+        1.2,
+    ):
+        into.put(
+            rng,
+            pick(rng, ("pebbles", "pebbles", "rock", "crack", "puddle", "bones", "rubble")),
+            (x, y),
+            (2 * r, 2 * r),
+            int(rng.integers(360)),
+        )
     for room in rooms:
         shape = Polygon(room.polygon).buffer(0).intersection(open_floor)
         if shape.area > 3 and rng.random() < (0.6 if theme == "lair" else 0.25):
             x, y = shape.representative_point().coords[0]
             thing = pick(rng, ("campfire", "campfire", "chest", "straw", "bones", "coins", "tent"))
-            size = {"campfire": (0.8, 0.8), "chest": (0.7, 0.46), "tent": (1.6, 1.4)}.get(thing, (0.9, 0.9))
+            size = {"campfire": (0.8, 0.8), "chest": (0.7, 0.46), "tent": (1.6, 1.4)}.get(
+                thing, (0.9, 0.9)
+            )
             into.put(rng, thing, (x, y), size, int(rng.integers(360)))

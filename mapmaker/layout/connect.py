@@ -63,7 +63,13 @@ def walking_graph(layout: Layout, doors_open: bool = True) -> nx.Graph:
     for di, dj in ((1, 0), (0, 1)):
         both = stands[: i.shape[0] - di, : i.shape[1] - dj] & stands[di:, dj:]
         a, b = np.nonzero(both)
-        ends = np.stack([np.stack([x[a, b], y[a, b]], -1), np.stack([x[a + di, b + dj], y[a + di, b + dj]], -1)], 1)
+        ends = np.stack(
+            [
+                np.stack([x[a, b], y[a, b]], -1),
+                np.stack([x[a + di, b + dj], y[a + di, b + dj]], -1),
+            ],
+            1,
+        )
         free = ~shapely.intersects(barrier, shapely.linestrings(ends))
         a, b = a[free].tolist(), b[free].tolist()
         graph.add_edges_from(((p, q), (p + di, q + dj)) for p, q in zip(a, b, strict=True))
@@ -76,7 +82,9 @@ def is_playable(layout: Layout) -> bool:
     where = {node: k for k, part in enumerate(nx.connected_components(graph)) for node in part}
     home: int | None = None
     for room in layout.rooms:
-        parts = sorted({part for node in _nodes_of(room.cells) if (part := where.get(node)) is not None})
+        parts = sorted(
+            {part for node in _nodes_of(room.cells) if (part := where.get(node)) is not None}
+        )
         if not parts:
             return False
         home = _largest(parts, room.cells, where) if home is None else home
@@ -90,7 +98,9 @@ def _nodes_of(cells: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
     return [(c * n + i, r * n + j) for c, r in cells for i in range(n) for j in range(n)]
 
 
-def _largest(parts: list[int], cells: tuple[tuple[int, int], ...], where: dict[tuple[int, int], int]) -> int:
+def _largest(
+    parts: list[int], cells: tuple[tuple[int, int], ...], where: dict[tuple[int, int], int]
+) -> int:
     counts = dict.fromkeys(parts, 0)
     for node in _nodes_of(cells):
         if node in where:

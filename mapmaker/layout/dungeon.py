@@ -1,86 +1,92 @@
 """Dungeons: rooms apart, corridors between them, doors where the two meet."""
 
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
-
 import numpy as np
 from numpy.random import Generator
-from shapely.geometry import Point as Spot
-from shapely.geometry import Polygon, box
-from shapely.geometry.base import BaseGeometry
-from shapely.ops import unary_union
+from shapely.geometry import box
 
 from mapmaker.layout import geometry
 from mapmaker.layout.chance import pick
 from mapmaker.layout.connect import pairs_to_join
-from mapmaker.layout.furnish import SIDES, Furnisher, Furniture
+from mapmaker.layout.digger import CORRIDOR, ROCK, Chamber, Digger
+from mapmaker.layout.furnish import Furnisher, Furniture
 from mapmaker.layout.kinds import KINDS
 from mapmaker.layout.palettes import palette_for
 from mapmaker.layout.plan import Area, Cell, Door, Layout, Segment, Stairs, cells_of
 
-ROCK, CORRIDOR = -1, -2
 THEMES: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     # theme: purposes, floors of rooms, floor of corridors
-    "crypt": (("Crypt", "Crypt", "Shrine", "Statue chamber", "Collapsed room", "Empty room", "Pillared hall", "Treasury"), ("flagstone", "slabs"), "flagstone"),
-    "keep": (("Guard room", "Barracks", "Storeroom", "Throne hall", "Library", "Cells", "Well room", "Treasury"), ("flagstone", "planks", "cobble"), "cobble"),
-    "temple": (("Shrine", "Pillared hall", "Statue chamber", "Library", "Cistern", "Treasury", "Empty room", "Storeroom"), ("tiles", "slabs", "tiles"), "slabs"),
-    "mage tower cellar": (("Laboratory", "Library", "Storeroom", "Statue chamber", "Cistern", "Cells", "Guard room"), ("slabs", "planks", "tiles"), "flagstone"),
-    "ruin": (("Collapsed room", "Empty room", "Collapsed room", "Cistern", "Statue chamber", "Shrine", "Crypt"), ("cobble", "flagstone", "dirt"), "dirt"),
+    "crypt": (
+        (
+            "Crypt",
+            "Crypt",
+            "Shrine",
+            "Statue chamber",
+            "Collapsed room",
+            "Empty room",
+            "Pillared hall",
+            "Treasury",
+        ),
+        ("flagstone", "slabs"),
+        "flagstone",
+    ),
+    "keep": (
+        (
+            "Guard room",
+            "Barracks",
+            "Storeroom",
+            "Throne hall",
+            "Library",
+            "Cells",
+            "Well room",
+            "Treasury",
+        ),
+        ("flagstone", "planks", "cobble"),
+        "cobble",
+    ),
+    "temple": (
+        (
+            "Shrine",
+            "Pillared hall",
+            "Statue chamber",
+            "Library",
+            "Cistern",
+            "Treasury",
+            "Empty room",
+            "Storeroom",
+        ),
+        ("tiles", "slabs", "tiles"),
+        "slabs",
+    ),
+    "mage tower cellar": (
+        ("Laboratory", "Library", "Storeroom", "Statue chamber", "Cistern", "Cells", "Guard room"),
+        ("slabs", "planks", "tiles"),
+        "flagstone",
+    ),
+    "ruin": (
+        (
+            "Collapsed room",
+            "Empty room",
+            "Collapsed room",
+            "Cistern",
+            "Statue chamber",
+            "Shrine",
+            "Crypt",
+        ),
+        ("cobble", "flagstone", "dirt"),
+        "dirt",
+    ),
 }
 
 
-@dataclass
-class _Chamber:
-    x: int
-    y: int
-    w: int
-    h: int
-    shape: str
-    doors: dict[Segment, Cell] = field(default_factory=dict)
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        return (self.x + self.w / 2, self.y + self.h / 2)
-
-    def outline(self) -> BaseGeometry:
-        """Return the floor: a box, a box with cut corners, or a disc with a landing at every door."""
-        whole = box(self.x, self.y, self.x + self.w, self.y + self.h)
-        if self.shape == "round":
-            disc = Spot(self.middle).buffer(self.w / 2, quad_segs=5)
-            return unary_union([disc, *(box(c, r, c + 1, r + 1) for c, r in self.doors.values())])
-        if self.shape == "octagon":
-            x, y, right, low = self.x, self.y, self.x + self.w, self.y + self.h
-            cut = 1
-            return Polygon([
-                (x + cut, y), (right - cut, y), (right, y + cut), (right, low - cut),
-                (right - cut, low), (x + cut, low), (x, low - cut), (x, y + cut),
-            ])
-        return whole
-
-    def doorways(self) -> list[tuple[Segment, Cell, Cell]]:
-        """Return where a door may stand: its segment, the cell inside, the cell outside."""
-        inset = {"round": (self.w - 1) // 2, "octagon": 1}.get(self.shape, 0)
-        found = []
-        for i in range(inset, self.w - inset):
-            c, low = self.x + i, self.y + self.h
-            found.append((((c, self.y), (c + 1, self.y)), (c, self.y), (c, self.y - 1)))
-            found.append((((c, low), (c + 1, low)), (c, low - 1), (c, low)))
-        for i in range(inset, self.h - inset):
-            r, right = self.y + i, self.x + self.w
-            found.append((((self.x, r), (self.x, r + 1)), (self.x, r), (self.x - 1, r)))
-            found.append((((right, r), (right, r + 1)), (right - 1, r), (right, r)))
-        return found
-
-
-def _place(rng: Generator, owner: np.ndarray) -> list[_Chamber]:
+def _place(rng: Generator, owner: np.ndarray) -> list[Chamber]:
     """Fill the grid with chambers one square apart, large ones first."""
     rows, columns = owner.shape
     wanted = max(1, round(columns * rows / 25))
-    chambers: list[_Chamber] = []
+    chambers: list[Chamber] = []
     for attempt in range(60 * wanted):
         if len(chambers) == wanted:
             break
-        large = 7 if attempt < 6 * wanted and len(chambers) < 1 + wanted // 5 else 5
+        large = 7 if attempt < 6 * wanted and len(chambers) < 1 + wanted // 10 else 5
         large = large if attempt < 25 * wanted else 4
         w, h = (int(v) for v in rng.integers(2 if attempt > 25 * wanted else 3, large, 2))
         shape = pick(rng, ("box", "box", "box", "octagon", "round"))
@@ -94,102 +100,8 @@ def _place(rng: Generator, owner: np.ndarray) -> list[_Chamber]:
         x, y = int(rng.integers(1, columns - w)), int(rng.integers(1, rows - h))
         if (owner[y - 1 : y + h + 1, x - 1 : x + w + 1] == ROCK).all():
             owner[y : y + h, x : x + w] = len(chambers)
-            chambers.append(_Chamber(x, y, w, h, shape))
+            chambers.append(Chamber(x, y, w, h, shape))
     return chambers
-
-
-class _Digger:
-    """Digs corridors and remembers where they enter rooms."""
-
-    def __init__(self, owner: np.ndarray, chambers: list[_Chamber]) -> None:
-        self.owner, self.chambers = owner, chambers
-        self.entries: dict[Segment, tuple[int, Cell]] = {}
-        self.links: list[tuple[int, int, list[Segment]]] = []
-
-    def _entry_cost(self, room: int, segment: Segment) -> float:
-        if segment in self.chambers[room].doors:
-            return 0.0
-        (ax, ay), (bx, by) = segment
-        crowd = any(abs(ax + bx - c - e) + abs(ay + by - d - f) <= 2.01 for (c, d), (e, f) in self.chambers[room].doors)
-        return 14.0 if crowd else 5.0
-
-    def _doorsteps(self, room: int) -> dict[Cell, tuple[float, Segment, Cell]]:
-        """Return for each cell outside the room the cheapest way in."""
-        rows, columns = self.owner.shape
-        steps: dict[Cell, tuple[float, Segment, Cell]] = {}
-        for segment, inside, (c, r) in self.chambers[room].doorways():
-            if 0 < c < columns - 1 and 0 < r < rows - 1 and self.owner[r, c] < 0:
-                cost = self._entry_cost(room, segment)
-                if (c, r) not in steps or cost < steps[c, r][0]:
-                    steps[c, r] = (cost, segment, inside)
-        return steps
-
-    def join(self, a: int, b: int) -> bool:
-        """Dig from room a to room b; tell whether there was a way."""
-        starts, goals = self._doorsteps(a), self._doorsteps(b)
-        path = self._path(starts, {cell: step[0] for cell, step in goals.items()})
-        if not path:
-            return False
-        used = []
-        for room, steps, cell in ((a, starts, path[0]), (b, goals, path[-1])):
-            _, segment, inside = steps[cell]
-            self.chambers[room].doors[segment] = inside
-            self.entries[segment] = (room, inside)
-            used.append(segment)
-        self._dig(path)
-        self.links.append((a, b, used))
-        return True
-
-    def leave(self, room: int, border: dict[Cell, float]) -> Cell | None:
-        """Dig from the room to the cheapest cell of the border; return that cell."""
-        starts = self._doorsteps(room)
-        path = self._path(starts, border)
-        if not path:
-            return None
-        _, segment, inside = starts[path[0]]
-        self.chambers[room].doors[segment] = inside
-        self.entries[segment] = (room, inside)
-        self._dig(path)
-        return path[-1]
-
-    def _dig(self, path: list[Cell]) -> None:
-        for c, r in path:
-            self.owner[r, c] = CORRIDOR
-
-    def _path(self, starts: dict[Cell, tuple[float, Segment, Cell]], goals: dict[Cell, float]) -> list[Cell]:
-        """Return the cheapest path of cells (Dijkstra; old corridors are cheap, turns cost)."""
-        rows, columns = self.owner.shape
-        queue: list[tuple[float, int, Cell, int, Cell | None, int]] = []
-        tick = 0
-        for cell, (cost, segment, _) in sorted(starts.items()):
-            way = 0 if segment[0][1] == segment[1][1] else 1
-            heappush(queue, (cost, tick, cell, way, None, -1))
-            tick += 1
-        came: dict[tuple[Cell, int], tuple[Cell | None, int]] = {}
-        while queue:
-            cost, _, cell, way, before, before_way = heappop(queue)
-            if cell == (-1, -1):
-                path = [before] if before else []
-                while path and (link := came[path[-1], before_way])[0] is not None:
-                    before_way = link[1]
-                    path.append(link[0])
-                return path[::-1]
-            if (cell, way) in came:
-                continue
-            came[cell, way] = (before, before_way)
-            if cell in goals:
-                heappush(queue, (cost + goals[cell], tick, (-1, -1), way, cell, way))
-                tick += 1
-            for dx, dy, angle in SIDES:
-                c, r = cell[0] + dx, cell[1] + dy
-                edge = not (0 < c < columns - 1 and 0 < r < rows - 1)
-                if (edge and (c, r) not in goals) or not (0 <= c < columns and 0 <= r < rows) or self.owner[r, c] >= 0:
-                    continue
-                new_way = 0 if angle % 180 == 0 else 1
-                step = 0.6 if self.owner[r, c] == CORRIDOR else 2.0
-                tick += 1
-                heappush(queue, (cost + step + (1.5 if new_way != way else 0), tick, (c, r), new_way, cell, way))
-        return []
 
 
 def _border(owner: np.ndarray, rng: Generator) -> dict[Cell, float]:
@@ -198,8 +110,10 @@ def _border(owner: np.ndarray, rng: Generator) -> dict[Cell, float]:
     cells = [(c, r) for c in range(1, columns - 1) for r in (0, rows - 1)]
     cells += [(c, r) for r in range(1, rows - 1) for c in (0, columns - 1)]
     side_price = {key: float(rng.uniform(0, 20)) for key in "tblr"}
+
     def side(c: int, r: int) -> str:
         return "t" if r == 0 else "b" if r == rows - 1 else "l" if c == 0 else "r"
+
     return {cell: side_price[side(*cell)] for cell in cells}
 
 
@@ -212,7 +126,7 @@ def _exit_edge(cell: Cell, columns: int, rows: int) -> Segment:
     return ((x, r), (x, r + 1))
 
 
-def _doors(rng: Generator, digger: _Digger, tree: int) -> tuple[list[Door], list[Segment]]:
+def _doors(rng: Generator, digger: Digger, tree: int) -> tuple[list[Door], list[Segment]]:
     """Hang a door in most entries. Return the doors, and the entries left open."""
     optional = {s for _, _, used in digger.links[tree:] for s in used}
     optional -= {s for _, _, used in digger.links[:tree] for s in used}
@@ -220,7 +134,10 @@ def _doors(rng: Generator, digger: _Digger, tree: int) -> tuple[list[Door], list
     short = {used[1] for a, b, used in digger.links if _near(used)}
     for segment in sorted(digger.entries):
         dice = float(rng.random())
-        spot = ((float(segment[0][0]), float(segment[0][1])), (float(segment[1][0]), float(segment[1][1])))
+        spot = (
+            (float(segment[0][0]), float(segment[0][1])),
+            (float(segment[1][0]), float(segment[1][1])),
+        )
         if segment in short or dice < 0.16:
             open_ways.append(segment)
         elif segment in optional and dice < 0.5:
@@ -246,7 +163,7 @@ def plan_dungeon(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
     chambers = _place(rng, owner)
 
     # Corridors: tree and loops, then ways out
-    digger = _Digger(owner, chambers)
+    digger = Digger(owner, chambers)
     pairs = pairs_to_join(rng, [c.middle for c in chambers])
     tree = len(chambers) - 1
     for a, b in pairs:
@@ -288,11 +205,21 @@ def plan_dungeon(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
     _litter(rng, corridor_cells, furniture)
     final = tuple(areas)
     return Layout(
-        kind="dungeon", seed=seed, columns=columns, rows=rows, theme=theme, palette=palette_for("dungeon", seed),
-        cells=cells_of(final, columns, rows), rooms=tuple(rooms), walls=walls, doors=tuple(doors),
-        lights=tuple(furniture.lights), stairs=tuple(stairs),
+        kind="dungeon",
+        seed=seed,
+        columns=columns,
+        rows=rows,
+        theme=theme,
+        palette=palette_for("dungeon", seed),
+        cells=cells_of(final, columns, rows),
+        rooms=tuple(rooms),
+        walls=walls,
+        doors=tuple(doors),
+        lights=tuple(furniture.lights),
+        stairs=tuple(stairs),
         exits=tuple(((float(a), float(b)), (float(c), float(d))) for (a, b), (c, d) in exits),
-        areas=final, props=tuple(furniture.props),
+        areas=final,
+        props=tuple(furniture.props),
     )
 
 
@@ -301,15 +228,18 @@ def _under(flight: Stairs) -> set[Cell]:
     return {(int(x) + i, int(y) + j) for i in range(int(w)) for j in range(int(h))}
 
 
-def stairs_in(stairs: list[Stairs], chamber: _Chamber) -> bool:
+def stairs_in(stairs: list[Stairs], chamber: Chamber) -> bool:
     """Tell whether a flight stands in this chamber."""
     return any(
-        chamber.x <= s.position[0] < chamber.x + chamber.w and chamber.y <= s.position[1] < chamber.y + chamber.h
+        chamber.x <= s.position[0] < chamber.x + chamber.w
+        and chamber.y <= s.position[1] < chamber.y + chamber.h
         for s in stairs
     )
 
 
-def _flight(rng: Generator, chamber: _Chamber, kept: set[Cell]) -> tuple[tuple[float, float], tuple[float, float], int] | None:
+def _flight(
+    rng: Generator, chamber: Chamber, kept: set[Cell]
+) -> tuple[tuple[float, float], tuple[float, float], int] | None:
     """Return position, size and heading of stairs along a wall of the chamber, off its doors."""
     inset = 1 if chamber.shape != "box" else 0
     options = []
@@ -320,7 +250,11 @@ def _flight(rng: Generator, chamber: _Chamber, kept: set[Cell]) -> tuple[tuple[f
     if chamber.h - 2 * inset >= 2 and chamber.w > 2:
         for y in range(chamber.y + inset, low - inset - 1):
             options += [((chamber.x, y), (1, 2), 90), ((right - 1, y), (1, 2), 270)]
-    free = [o for o in options if not {(o[0][0] + i, o[0][1] + j) for i in range(o[1][0]) for j in range(o[1][1])} & kept]
+    free = [
+        o
+        for o in options
+        if not {(o[0][0] + i, o[0][1] + j) for i in range(o[1][0]) for j in range(o[1][1])} & kept
+    ]
     if not free:
         return None
     (x, y), (w, h), heading = pick(rng, free)

@@ -1,4 +1,4 @@
-"""What stands in a room: purposes by name, and a hand that places their things off the walkways."""
+"""A hand that furnishes rooms and leaves the walkways free."""
 
 from dataclasses import dataclass, field
 
@@ -7,52 +7,7 @@ from numpy.random import Generator
 
 from mapmaker.layout.chance import pick
 from mapmaker.layout.plan import Cell, Light, Point, Prop
-
-#: purpose: (thing, where, at most, share of the free places). where: wall, corner, middle, centre, rows, pillars.
-PURPOSES: dict[str, tuple[tuple[str, str, int, float], ...]] = {
-    "Guard room": (("table", "centre", 1, 1), ("rack", "wall", 2, 0.3), ("barrel", "corner", 2, 0.5), ("torch", "wall", 2, 0.3)),
-    "Crypt": (("sarcophagus", "rows", 6, 1), ("brazier", "corner", 2, 0.7), ("bones", "middle", 2, 0.3), ("web", "corner", 2, 0.5)),
-    "Shrine": (("dais", "centre", 1, 1), ("altar", "centre", 1, 1), ("brazier", "corner", 4, 1), ("candles", "wall", 2, 0.2)),
-    "Library": (("bookshelf", "wall", 7, 0.8), ("rug", "centre", 1, 1), ("table", "centre", 1, 1), ("candles", "corner", 1, 1)),
-    "Storeroom": (("crate", "wall", 4, 0.5), ("barrel", "corner", 4, 0.9), ("sacks", "wall", 3, 0.4), ("crate", "middle", 1, 0.4)),
-    "Barracks": (("bed", "wall", 5, 0.7), ("chest", "wall", 2, 0.4), ("torch", "wall", 1, 1)),
-    "Throne hall": (("rug", "centre", 1, 1), ("pillar", "pillars", 8, 1), ("throne", "wall", 1, 1), ("brazier", "corner", 4, 1)),
-    "Pillared hall": (("pillar", "pillars", 10, 1), ("mosaic", "centre", 1, 1), ("torch", "wall", 3, 0.4)),
-    "Laboratory": (("circle", "centre", 1, 1), ("table", "wall", 2, 0.5), ("bookshelf", "wall", 2, 0.4), ("cauldron", "corner", 1, 1)),
-    "Collapsed room": (("rubble", "corner", 3, 0.8), ("rubble", "middle", 3, 0.4), ("bones", "middle", 1, 0.5), ("crack", "centre", 1, 1)),
-    "Cells": (("straw", "corner", 3, 0.8), ("shackles", "wall", 3, 0.4), ("bones", "middle", 1, 0.6), ("bucket", "corner", 1, 0.6)),
-    "Well room": (("well", "centre", 1, 1), ("bucket", "middle", 1, 0.6), ("barrel", "corner", 2, 0.6), ("torch", "wall", 1, 0.4)),
-    "Treasury": (("chest", "wall", 3, 0.6), ("coins", "middle", 3, 0.6), ("statue", "corner", 2, 0.8), ("brazier", "corner", 1, 1)),
-    "Statue chamber": (("statue", "centre", 1, 1), ("statue", "corner", 4, 0.7), ("torch", "wall", 2, 0.3)),
-    "Cistern": (("barrel", "corner", 1, 0.6), ("torch", "wall", 2, 0.4)),
-    "Empty room": (("rubble", "corner", 1, 0.6), ("web", "corner", 1, 0.7), ("crack", "centre", 1, 0.6)),
-    "Common room": (("hearth", "wall", 1, 1), ("tableset", "rows", 5, 0.75), ("barrel", "corner", 3, 0.7), ("rug", "centre", 1, 0.5)),
-    "Kitchen": (("hearth", "wall", 1, 1), ("counter", "wall", 4, 0.6), ("barrel", "corner", 2, 0.7), ("table", "centre", 1, 1)),
-    "Bedroom": (("rug", "centre", 1, 1), ("bed", "wall", 2, 0.5), ("chest", "wall", 1, 1), ("candles", "corner", 1, 0.8)),
-    "Study": (("rug", "centre", 1, 1), ("bookshelf", "wall", 4, 0.6), ("desk", "wall", 1, 1), ("candles", "corner", 1, 1)),
-    "Great hall": (("rug", "centre", 1, 1), ("feast", "centre", 1, 1), ("hearth", "wall", 1, 1), ("statue", "corner", 2, 0.6)),
-    "Chapel": (("altar", "wall", 1, 1), ("pew", "rows", 8, 1), ("candles", "corner", 4, 0.9)),
-    "Workshop": (("hearth", "wall", 1, 1), ("anvil", "middle", 1, 1), ("rack", "wall", 2, 0.5), ("crate", "corner", 2, 0.7)),
-    "Pantry": (("sacks", "wall", 3, 0.6), ("barrel", "corner", 3, 0.9), ("crate", "wall", 2, 0.5)),
-    "Stable": (("straw", "wall", 4, 0.6), ("straw", "corner", 3, 0.8), ("trough", "wall", 2, 0.4), ("barrel", "corner", 1, 0.5)),
-    "Hallway": (("rug", "centre", 1, 0.7), ("candles", "wall", 1, 0.5), ("plant", "corner", 1, 0.5)),
-}
-#: Size of a thing in squares: along the wall, then out from it. Things that shine carry a light.
-SIZES: dict[str, Point] = {
-    "bookshelf": (0.96, 0.36), "rack": (0.9, 0.3), "bed": (0.8, 1.5), "torch": (0.3, 0.3), "crate": (0.62, 0.62),
-    "barrel": (0.56, 0.56), "sacks": (0.8, 0.5), "chest": (0.7, 0.46), "throne": (0.8, 0.7), "sarcophagus": (0.8, 1.6),
-    "altar": (1.5, 0.7), "table": (1.1, 0.8), "desk": (0.95, 0.55), "tableset": (1.6, 1.6), "feast": (3.0, 1.0),
-    "hearth": (1.3, 0.55), "counter": (0.98, 0.5), "pew": (1.7, 0.42), "pillar": (0.62, 0.62), "statue": (0.72, 0.72),
-    "brazier": (0.5, 0.5), "candles": (0.34, 0.34), "well": (1.3, 1.3), "anvil": (0.6, 0.5), "trough": (0.9, 0.4),
-    "web": (0.9, 0.9), "cauldron": (0.7, 0.7), "shackles": (0.4, 0.4), "bucket": (0.36, 0.36), "plant": (0.6, 0.6),
-}
-SHINES: dict[str, tuple[float, str]] = {
-    "torch": (4.5, "#ffb055"), "brazier": (5.0, "#ff9a3c"), "candles": (3.0, "#ffd27a"), "hearth": (5.5, "#ff8f3a"),
-    "circle": (3.5, "#8fb7ff"), "campfire": (6.0, "#ff9440"), "mushrooms": (2.2, "#7fe0c0"), "crystals": (2.6, "#9fb8ff"),
-    "lantern": (4.5, "#ffcf80"), "cauldron": (2.2, "#8fe07a"),
-}
-#: Outward from the room to its wall: step, and the angle that turns a thing's back to it.
-SIDES: tuple[tuple[int, int, int], ...] = ((0, -1, 0), (1, 0, 90), (0, 1, 180), (-1, 0, 270))
+from mapmaker.layout.purposes import PURPOSES, SHINES, SIDES, SIZES
 
 
 @dataclass
@@ -66,7 +21,15 @@ class Furniture:
         """Put a thing down, with its light when it shines."""
         spot = (round(float(at[0]), 3), round(float(at[1]), 3))
         turned = round(float(angle) % 360, 1)
-        self.props.append(Prop(kind, spot, (round(size[0], 3), round(size[1], 3)), turned, int(rng.integers(1 << 16))))
+        self.props.append(
+            Prop(
+                kind,
+                spot,
+                (round(size[0], 3), round(size[1], 3)),
+                turned,
+                int(rng.integers(1 << 16)),
+            )
+        )
         if kind in SHINES:
             reach, colour = SHINES[kind]
             self.lights.append(Light(spot, reach, colour))
@@ -82,7 +45,13 @@ class Furnisher:
     def __init__(
         self, rng: Generator, cells: set[Cell], kept: set[Cell], steps: set[Cell], into: Furniture
     ) -> None:
-        self.rng, self.cells, self.kept, self.steps, self.into = rng, cells, kept - steps, steps, into
+        self.rng, self.cells, self.kept, self.steps, self.into = (
+            rng,
+            cells,
+            kept - steps,
+            steps,
+            into,
+        )
         self.taken: set[Cell] = kept | steps
         columns, rows = zip(*sorted(cells), strict=True)
         self.left, self.right = min(columns), max(columns) + 1
@@ -108,7 +77,9 @@ class Furnisher:
         return [found[int(i)] for i in order]
 
     def _count(self, most: int, share: float) -> int:
-        return sum(bool(self.rng.random() < share) for _ in range(most))
+        """Return how many to put: `most` is for a room of twelve squares, larger rooms take more."""
+        tries = round(most * max(1.0, len(self.cells) / 12)) if most > 1 else most
+        return sum(bool(self.rng.random() < share) for _ in range(tries))
 
     def _wall(self, kind: str, most: int, share: float) -> None:
         spots = self._spots(1) or self._spots(2)
@@ -116,13 +87,17 @@ class Furnisher:
         for (column, row), sides in spots[: max(self._count(most, share), int(share >= 1))]:
             dx, dy, angle = pick(self.rng, sides)
             inward = (column - dx, row - dy)
-            if deep > 1 and (inward in self.taken or inward not in self.cells or not self._clear(inward)):
+            if deep > 1 and (
+                inward in self.taken or inward not in self.cells or not self._clear(inward)
+            ):
                 continue
             beside = {(column + dy, row + dx), (column - dy, row - dx)} if wide > 1 else set()
             if beside & self.taken or not beside <= self.cells or (column, row) in self.taken:
                 continue
             gap = 0.5 - deep / 2 - 0.16
-            self.into.put(self.rng, kind, (column + 0.5 + dx * gap, row + 0.5 + dy * gap), (wide, deep), angle)
+            self.into.put(
+                self.rng, kind, (column + 0.5 + dx * gap, row + 0.5 + dy * gap), (wide, deep), angle
+            )
             self.taken |= {(column, row), *beside}
             if deep > 1:
                 self.taken.add(inward)
@@ -149,7 +124,9 @@ class Furnisher:
             dx, dy = sides[0][0] + sides[1][0], sides[0][1] + sides[1][1]
             gap = max(0.0, 0.5 - max(size) / 2 - 0.17)
             angle = {(1, -1): 0, (1, 1): 90, (-1, 1): 180, (-1, -1): 270}.get((dx, dy), 0)
-            self.into.put(self.rng, kind, (column + 0.5 + dx * gap, row + 0.5 + dy * gap), size, angle)
+            self.into.put(
+                self.rng, kind, (column + 0.5 + dx * gap, row + 0.5 + dy * gap), size, angle
+            )
             self.taken.add((column, row))
 
     def _middle(self, kind: str, most: int, share: float) -> None:
@@ -160,7 +137,9 @@ class Furnisher:
             jitter = self.rng.uniform(-0.12, 0.12, 2)
             size = SIZES.get(kind, (0.9, 0.9))
             turn = 0 if kind == "crate" else int(self.rng.integers(360))
-            self.into.put(self.rng, kind, (column + 0.5 + jitter[0], row + 0.5 + jitter[1]), size, turn)
+            self.into.put(
+                self.rng, kind, (column + 0.5 + jitter[0], row + 0.5 + jitter[1]), size, turn
+            )
             self.taken.add((column, row))
 
     def _centre(self, kind: str, most: int, share: float) -> None:
@@ -197,20 +176,32 @@ class Furnisher:
         wide, high = self.right - self.left, self.bottom - self.top
         size = SIZES.get(kind, (1.0, 1.0))
         step_x, step_y = (2, 1) if kind == "pew" else (2, 2)
-        xs = np.arange(self.left + 1.5 - (0.5 if kind != "sarcophagus" else 0), self.right - 0.6, step_x)
-        ys = np.arange(self.top + 1.5 - (0.5 if kind == "tableset" else 0), self.bottom - 0.6, step_y)
+        xs = np.arange(
+            self.left + 1.5 - (0.5 if kind != "sarcophagus" else 0), self.right - 0.6, step_x
+        )
+        ys = np.arange(
+            self.top + 1.5 - (0.5 if kind == "tableset" else 0), self.bottom - 0.6, step_y
+        )
         if min(wide, high) < 3:
             return
         put = 0
         for y in ys:
             for x in xs:
                 cover = {
-                    (c, r) for c, r in self.cells
-                    if abs(c + 0.5 - x) < (size[0] + 0.9) / 2 and abs(r + 0.5 - y) < (size[1] + 0.9) / 2
+                    (c, r)
+                    for c, r in self.cells
+                    if abs(c + 0.5 - x) < (size[0] + 0.9) / 2
+                    and abs(r + 0.5 - y) < (size[1] + 0.9) / 2
                 }
                 inside = self.left + 0.1 < x - size[0] / 2 and x + size[0] / 2 < self.right - 0.1
                 inside &= self.top + 0.1 < y - size[1] / 2 and y + size[1] / 2 < self.bottom - 0.1
-                if put < most and inside and cover and not cover & self.taken and self.rng.random() < share:
+                if (
+                    put < most
+                    and inside
+                    and cover
+                    and not cover & self.taken
+                    and self.rng.random() < share
+                ):
                     self.into.put(self.rng, kind, (x, y), size, 0)
                     self.taken |= cover
                     put += 1
@@ -221,9 +212,17 @@ class Furnisher:
             return
         across = (self.left + 1, self.right - 1), (self.top + 1, self.bottom - 1)
         if wide >= high:
-            spots = [(x, y) for x in np.arange(self.left + 1, self.right, 2 if wide > 4 else wide - 2) for y in across[1]]
+            spots = [
+                (x, y)
+                for x in np.arange(self.left + 1, self.right, 2 if wide > 4 else wide - 2)
+                for y in across[1]
+            ]
         else:
-            spots = [(x, y) for y in np.arange(self.top + 1, self.bottom, 2 if high > 4 else high - 2) for x in across[0]]
+            spots = [
+                (x, y)
+                for y in np.arange(self.top + 1, self.bottom, 2 if high > 4 else high - 2)
+                for x in across[0]
+            ]
         for x, y in spots[: most if share else 0]:
             if all((int(x) - a, int(y) - b) in self.cells for a in (0, 1) for b in (0, 1)):
                 self.into.put(self.rng, kind, (float(x), float(y)), SIZES[kind], 0)

@@ -16,7 +16,9 @@ from mapmaker.layout.furnish import Furniture
 from mapmaker.layout.plan import Area, Cell, Point, Segment
 
 
-def density(rng: Generator, columns: int, rows: int, scale: float = 0.22) -> Callable[[float, float], float]:
+def density(
+    rng: Generator, columns: int, rows: int, scale: float = 0.22
+) -> Callable[[float, float], float]:
     """Return soft noise over the map: from about 0 to 1, hills about 1/scale squares apart."""
     noise = OpenSimplex(int(rng.integers(1 << 31)))
     xs, ys = np.arange(columns + 1, dtype=float), np.arange(rows + 1, dtype=float)
@@ -33,8 +35,13 @@ def density(rng: Generator, columns: int, rows: int, scale: float = 0.22) -> Cal
 
 
 def scatter(
-    rng: Generator, columns: int, rows: int, tries: int, radius: Callable[[], float],
-    welcome: Callable[[float, float], float], apart: float = 0.8,
+    rng: Generator,
+    columns: int,
+    rows: int,
+    tries: int,
+    radius: Callable[[], float],
+    welcome: Callable[[float, float], float],
+    apart: float = 0.8,
 ) -> list[tuple[float, float, float]]:
     """Return (x, y, radius) of round things: accepted with chance welcome(x, y), `apart` radii from each other."""
     found: list[tuple[float, float, float]] = []
@@ -45,38 +52,54 @@ def scatter(
         if chance >= welcome(min(max(x, 0.0), columns - 1e-6), min(max(y, 0.0), rows - 1e-6)):
             continue
         r = radius()
-        if len(known) and bool((np.hypot(known[:, 0] - x, known[:, 1] - y) < apart * (known[:, 2] + r)).any()):
+        if len(known) and bool(
+            (np.hypot(known[:, 0] - x, known[:, 1] - y) < apart * (known[:, 2] + r)).any()
+        ):
             continue
         found.append((x, y, r))
         known = np.asarray(found)
     return found
 
 
-def keep_off(shape: BaseGeometry, columns: int, rows: int, per: int = 4) -> Callable[[float, float], float]:
+def keep_off(
+    shape: BaseGeometry, columns: int, rows: int, per: int = 4
+) -> Callable[[float, float], float]:
     """Return 0 on the shape and 1 off it, looked up on a lattice of `per` points a square."""
     x, y = np.meshgrid((np.arange(columns * per) + 0.5) / per, (np.arange(rows * per) + 0.5) / per)
     shapely.prepare(shape)
     inside = shapely.contains_xy(shape, x, y)
 
     def at(px: float, py: float) -> float:
-        return 0.0 if inside[min(int(py * per), rows * per - 1), min(int(px * per), columns * per - 1)] else 1.0
+        return (
+            0.0
+            if inside[min(int(py * per), rows * per - 1), min(int(px * per), columns * per - 1)]
+            else 1.0
+        )
 
     return at
 
 
 def plant_outside(
-    rng: Generator, ground: str, footprint: BaseGeometry, fronts: list[tuple[Segment, Cell]],
-    columns: int, rows: int, furniture: Furniture,
+    rng: Generator,
+    ground: str,
+    footprint: BaseGeometry,
+    fronts: list[tuple[Segment, Cell]],
+    columns: int,
+    rows: int,
+    furniture: Furniture,
 ) -> list[Area]:
     """Return the grounds round a building, and plant them: paths to the doors, trees, a yard's things."""
     whole = box(0, 0, columns, rows)
     areas = geometry.areas(ground, whole)
     around = density(rng, columns, rows)
     if ground != "meadow":
-        green = unary_union([
-            geometry.blob(rng, (x, y), float(rng.uniform(1.5, 3)), float(rng.uniform(1.5, 3)))
-            for x, y in ((0, 0), (columns, 0), (0, rows), (columns, rows)) if rng.random() < 0.7
-        ])
+        green = unary_union(
+            [
+                geometry.blob(rng, (x, y), float(rng.uniform(1.5, 3)), float(rng.uniform(1.5, 3)))
+                for x, y in ((0, 0), (columns, 0), (0, rows), (columns, rows))
+                if rng.random() < 0.7
+            ]
+        )
         areas += geometry.areas("meadow", green.intersection(whole)) if not green.is_empty else []
     paths = []
     for segment, (c, r) in fronts:
@@ -91,14 +114,41 @@ def plant_outside(
     plenty = 0.75 if ground == "meadow" else 0.4
     area = columns * rows
     kind = pick(rng, ("tree", "tree", "pine"))
-    for x, y, r in scatter(rng, columns, rows, area // 2, lambda: float(rng.uniform(0.6, 1.15)), lambda x, y: plenty * off(x, y) * (around(x, y) > 0.4)):
+    for x, y, r in scatter(
+        rng,
+        columns,
+        rows,
+        area // 2,
+        lambda: float(rng.uniform(0.6, 1.15)),
+        lambda x, y: plenty * off(x, y) * (around(x, y) > 0.4),
+    ):
         furniture.put(rng, kind, (x, y), (2 * r, 2 * r), int(rng.integers(360)))
-    for x, y, r in scatter(rng, columns, rows, area // 2, lambda: float(rng.uniform(0.22, 0.4)), lambda x, y: 0.3 * near(x, y)):
-        furniture.put(rng, pick(rng, ("bush", "bush", "rock", "tuft", "flowers")), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
-    for x, y, r in scatter(rng, columns, rows, area // 4, lambda: 0.55, lambda x, y: 0.16 * off(x, y), 1.1):
+    for x, y, r in scatter(
+        rng,
+        columns,
+        rows,
+        area // 2,
+        lambda: float(rng.uniform(0.22, 0.4)),
+        lambda x, y: 0.3 * near(x, y),
+    ):
+        furniture.put(
+            rng,
+            pick(rng, ("bush", "bush", "rock", "tuft", "flowers")),
+            (x, y),
+            (2 * r, 2 * r),
+            int(rng.integers(360)),
+        )
+    for x, y, r in scatter(
+        rng, columns, rows, area // 4, lambda: 0.55, lambda x, y: 0.16 * off(x, y), 1.1
+    ):
         if 1 < x < columns - 1 and 1 < y < rows - 1:
             thing = pick(rng, ("barrel", "crate", "logs", "cart", "well", "hay", "lantern"))
-            size = {"cart": (1.6, 0.9), "well": (1.2, 1.2), "logs": (1.1, 0.7), "lantern": (0.3, 0.3)}.get(thing, (2 * r * 0.6, 2 * r * 0.6))
+            size = {
+                "cart": (1.6, 0.9),
+                "well": (1.2, 1.2),
+                "logs": (1.1, 0.7),
+                "lantern": (0.3, 0.3),
+            }.get(thing, (2 * r * 0.6, 2 * r * 0.6))
             furniture.put(rng, thing, (x, y), size, int(rng.integers(360)))
     return areas
 

@@ -21,7 +21,10 @@ def snap(points: Iterable[Sequence[float]], lattice: int = LATTICE) -> tuple[Poi
     """Return the points on the lattice, as plain floats, without neighbours that fell together."""
     out: list[Point] = []
     for point in points:
-        spot = (round(float(point[0]) * lattice) / lattice, round(float(point[1]) * lattice) / lattice)
+        spot = (
+            round(float(point[0]) * lattice) / lattice,
+            round(float(point[1]) * lattice) / lattice,
+        )
         if not out or spot != out[-1]:
             out.append(spot)
     return tuple(out)
@@ -62,7 +65,9 @@ def room_of(name: str, shape: BaseGeometry) -> Room:
     return Room(name, snap(part.exterior.coords), cells_in(part))
 
 
-def walls_round(regions: Iterable[BaseGeometry], openings: Iterable[Segment]) -> tuple[tuple[Point, ...], ...]:
+def walls_round(
+    regions: Iterable[BaseGeometry], openings: Iterable[Segment]
+) -> tuple[tuple[Point, ...], ...]:
     """Return walls along every region's outline, broken at the openings (which lie on the outlines)."""
     lines = unary_union([region.boundary for region in regions])
     gaps = unary_union([LineString(gap) for gap in openings])
@@ -89,18 +94,29 @@ def spaced(points: Sequence[Point], apart: float) -> list[Point]:
     for point in points[1:-1]:
         if np.hypot(point[0] - kept[-1][0], point[1] - kept[-1][1]) >= apart:
             kept.append(point)
-    while len(kept) > 2 and np.hypot(points[-1][0] - kept[-1][0], points[-1][1] - kept[-1][1]) < apart:
+    while (
+        len(kept) > 2 and np.hypot(points[-1][0] - kept[-1][0], points[-1][1] - kept[-1][1]) < apart
+    ):
         kept.pop()
     return [*kept, points[-1]]
 
 
-def blob(rng: Generator, middle: Point, rx: float, ry: float, rough: float = 0.18, points: int = 36) -> Polygon:
+def blob(
+    rng: Generator, middle: Point, rx: float, ry: float, rough: float = 0.18, points: int = 36
+) -> Polygon:
     """Return an uneven round shape: an ellipse whose radius swings by about `rough`."""
     angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
     radius = np.ones(points)
     for wave in range(2, 7):
-        radius += rough / wave**0.7 * rng.uniform(-1, 1) * np.sin(wave * angle + rng.uniform(0, 2 * np.pi))
-    xy = np.stack([middle[0] + rx * radius * np.cos(angle), middle[1] + ry * radius * np.sin(angle)], -1)
+        radius += (
+            rough
+            / wave**0.7
+            * rng.uniform(-1, 1)
+            * np.sin(wave * angle + rng.uniform(0, 2 * np.pi))
+        )
+    xy = np.stack(
+        [middle[0] + rx * radius * np.cos(angle), middle[1] + ry * radius * np.sin(angle)], -1
+    )
     shape = Polygon(xy)
     return shape if shape.is_valid else polygons(shape.buffer(0))[0]
 

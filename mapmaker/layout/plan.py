@@ -216,7 +216,13 @@ _READERS: dict[str, Any] = {
         for a in areas
     ),
     "props": lambda props: tuple(
-        Prop(_text(p["kind"]), _point(p["position"]), _point(p["size"]), float(p["angle"]), _whole(p["variant"]))
+        Prop(
+            _text(p["kind"]),
+            _point(p["position"]),
+            _point(p["size"]),
+            float(p["angle"]),
+            _whole(p["variant"]),
+        )
         for p in props
     ),
     "cell_px": _whole,

@@ -2,7 +2,8 @@
 
 import numpy as np
 from numpy.random import Generator
-from shapely.geometry import LineString, Point as Spot, box
+from shapely.geometry import LineString, box
+from shapely.geometry import Point as Spot
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
@@ -15,7 +16,16 @@ from mapmaker.layout.kinds import KINDS
 from mapmaker.layout.palettes import palette_for
 from mapmaker.layout.plan import Area, Layout, Point, Room, cells_of
 
-THEMES = ("forest clearing", "river crossing", "road", "lake shore", "camp", "standing stones", "ruin", "marsh")
+THEMES = (
+    "forest clearing",
+    "river crossing",
+    "road",
+    "lake shore",
+    "camp",
+    "standing stones",
+    "ruin",
+    "marsh",
+)
 
 
 class _Land:
@@ -30,28 +40,47 @@ class _Land:
         self.furniture = Furniture()
         self.bare: list[BaseGeometry] = []  # no trees here
         self.water: list[BaseGeometry] = []
+        self.roads: list[BaseGeometry] = []
         self.across = bool(rng.random() < 0.5)
 
     def side_to_side(self, across: bool, swing: float) -> np.ndarray:
         """Return a winding line from one side of the map to the other."""
         a, b = self.rng.uniform(0.25, 0.75, 2)
         if across:
-            return geometry.winding(self.rng, (-1.0, a * self.rows), (self.columns + 1.0, b * self.rows), swing * self.rows)
-        return geometry.winding(self.rng, (a * self.columns, -1.0), (b * self.columns, self.rows + 1.0), swing * self.columns)
+            return geometry.winding(
+                self.rng,
+                (-1.0, a * self.rows),
+                (self.columns + 1.0, b * self.rows),
+                swing * self.rows,
+            )
+        return geometry.winding(
+            self.rng,
+            (a * self.columns, -1.0),
+            (b * self.columns, self.rows + 1.0),
+            swing * self.columns,
+        )
 
     def meadows(self) -> None:
         """Lay lighter grass in patches."""
         for _ in range(max(2, self.columns * self.rows // 50)):
             x, y = self.rng.uniform((0, 0), (self.columns, self.rows))
             rx, ry = self.rng.uniform(1.2, 3.4, 2)
-            self.areas += geometry.areas("meadow", geometry.blob(self.rng, (x, y), rx, ry, 0.3).intersection(self.whole))
+            self.areas += geometry.areas(
+                "meadow", geometry.blob(self.rng, (x, y), rx, ry, 0.3).intersection(self.whole)
+            )
 
     def clearing(self, name: str, at: Point, size: float, kind: str = "meadow") -> BaseGeometry:
         """Open a named clearing."""
-        at = (min(max(at[0], size * 0.8), self.columns - size * 0.8), min(max(at[1], size * 0.8), self.rows - size * 0.8))
-        shape = geometry.blob(self.rng, at, size, size * float(self.rng.uniform(0.8, 1.1)), 0.2).intersection(self.whole)
-        self.areas += geometry.areas(kind, shape)
-        dry = shape.difference(unary_union(self.water).buffer(0.1)) if self.water else shape
+        at = (
+            min(max(at[0], size * 0.8), self.columns - size * 0.8),
+            min(max(at[1], size * 0.8), self.rows - size * 0.8),
+        )
+        round_ = size * float(self.rng.uniform(0.8, 1.1))
+        shape = geometry.blob(self.rng, at, size, round_, 0.2).intersection(self.whole)
+        dry = shape.difference(unary_union([*self.water, *self.roads]).buffer(0.45))
+        self.areas += geometry.areas(kind, dry)
+        if self.rng.random() < 0.3 and kind == "meadow" and not self.roads and not self.water:
+            self.furniture.put(self.rng, "campfire", at, (0.9, 0.9))
         parts = geometry.polygons(dry)
         if parts and len(geometry.cells_in(parts[0])) >= 4:
             self.rooms.append(geometry.room_of(name, parts[0]))
@@ -76,8 +105,11 @@ class _Land:
         dry = track.difference(unary_union(self.water)) if self.water else track
         self.areas += geometry.areas("path", dry.intersection(self.whole))
         self.bare.append(track)
+        self.roads.append(track.buffer(-0.45))
         for bed in self.water:
-            for part in geometry.polygons(track.intersection(bed.buffer(0.35)).intersection(self.whole)):
+            for part in geometry.polygons(
+                track.intersection(bed.buffer(0.35)).intersection(self.whole)
+            ):
                 self._bridge(line, part)
         return track
 
@@ -85,7 +117,9 @@ class _Land:
         over = road.intersection(crossing)
         if over.length < 0.5:
             return
-        ends = np.asarray(max(getattr(over, "geoms", [over]), key=lambda g: g.length).coords)[[0, -1]]
+        ends = np.asarray(max(getattr(over, "geoms", [over]), key=lambda g: g.length).coords)[
+            [0, -1]
+        ]
         deck = LineString(ends).buffer(0.75, cap_style="flat")
         angle = float(np.degrees(np.arctan2(*(ends[1] - ends[0])[::-1])))
         self.areas += geometry.areas("bridge", deck.intersection(self.whole), round(angle) % 180)
@@ -110,11 +144,9 @@ def _scene(land: _Land, theme: str) -> None:
     rng, small = land.rng, min(land.columns, land.rows)
     if theme in ("river crossing", "marsh"):
         land.river(float(rng.uniform(0.8, 1.5)) if small > 8 else 0.5)
-        land.road()
         if theme == "marsh":
-            for _ in range(max(1, land.columns * land.rows // 45)):
-                land.lake((float(rng.uniform(0, land.columns)), float(rng.uniform(0, land.rows))), float(rng.uniform(0.6, 1.3)))
-            land.road(0.5)
+            _pools(land)
+        land.road()
     if theme == "lake shore":
         corner = (float(rng.integers(2)) * land.columns, float(rng.uniform(0.1, 0.9)) * land.rows)
         land.lake(corner, small * float(rng.uniform(0.35, 0.5)))
@@ -137,10 +169,22 @@ def _scene(land: _Land, theme: str) -> None:
         _driest(land)
 
 
+def _pools(land: _Land) -> None:
+    """Lay small pools where no other water is."""
+    for _ in range(max(1, land.columns * land.rows // 40)):
+        x, y = land.rng.uniform((0, 0), (land.columns, land.rows)).tolist()
+        size = float(land.rng.uniform(0.6, 1.3))
+        if unary_union(land.water).distance(Spot(x, y)) > size * 1.3 + 0.6:
+            land.lake((x, y), size)
+
+
 def _driest(land: _Land) -> None:
     """Open a clearing on the driest of some spots."""
     wet = unary_union(land.water)
-    spots = [(float(x), float(y)) for x, y in land.rng.uniform((1.2, 1.2), (land.columns - 1.2, land.rows - 1.2), (40, 2))]
+    spots = [
+        (float(x), float(y))
+        for x, y in land.rng.uniform((1.2, 1.2), (land.columns - 1.2, land.rows - 1.2), (40, 2))
+    ]
     best = max(spots, key=lambda p: wet.distance(Spot(p)))
     land.clearing("Clearing", best, 1.6)
 
@@ -151,7 +195,13 @@ def _stones(land: _Land, at: Point, radius: float) -> None:
         angle = 2 * np.pi * k / count
         spot = (at[0] + radius * np.cos(angle), at[1] + radius * np.sin(angle))
         land.furniture.put(land.rng, "menhir", spot, (0.62, 0.5), np.degrees(angle))
-    land.furniture.put(land.rng, pick(land.rng, ("altar", "campfire", "circle")), at, (1.2, 0.8), int(land.rng.integers(180)))
+    land.furniture.put(
+        land.rng,
+        pick(land.rng, ("altar", "campfire", "circle")),
+        at,
+        (1.2, 0.8),
+        int(land.rng.integers(180)),
+    )
 
 
 def _camp(land: _Land, at: Point, size: float) -> None:
@@ -161,7 +211,9 @@ def _camp(land: _Land, at: Point, size: float) -> None:
         angle = np.radians(turn + 95 * k)
         spot = (at[0] + size * 0.78 * np.cos(angle), at[1] + size * 0.78 * np.sin(angle))
         thing = pick(land.rng, ("tent", "tent", "logs", "cart", "crate"))
-        shape = {"tent": (1.7, 1.4), "logs": (1.1, 0.7), "cart": (1.6, 0.9)}.get(thing, (0.62, 0.62))
+        shape = {"tent": (1.7, 1.4), "logs": (1.1, 0.7), "cart": (1.6, 0.9)}.get(
+            thing, (0.62, 0.62)
+        )
         land.furniture.put(land.rng, thing, spot, shape, np.degrees(angle) + 90)
 
 
@@ -180,11 +232,19 @@ def _ruin(land: _Land, at: Point) -> None:
     edges += [((u, y + j), (u, y + j + 1)) for j in range(h) for u in (x, x + w)]
     gone = rng.random(len(edges)) < 0.3
     gone[int(rng.integers(len(edges)))] = True
-    standing = unary_union([LineString(edge) for edge, out in zip(edges, gone.tolist(), strict=True) if not out])
+    standing = unary_union(
+        [LineString(edge) for edge, out in zip(edges, gone.tolist(), strict=True) if not out]
+    )
     land.walls = geometry.as_walls(standing)
     for _ in range(5):
         spot = rng.uniform((x, y), (x + w, y + h))
-        land.furniture.put(rng, pick(rng, ("rubble", "rubble", "tuft", "pebbles", "bush")), (spot[0], spot[1]), (0.7, 0.7), int(rng.integers(360)))
+        land.furniture.put(
+            rng,
+            pick(rng, ("rubble", "rubble", "tuft", "pebbles", "bush")),
+            (spot[0], spot[1]),
+            (0.7, 0.7),
+            int(rng.integers(360)),
+        )
 
 
 def _grow(land: _Land, theme: str) -> None:
@@ -194,20 +254,59 @@ def _grow(land: _Land, theme: str) -> None:
     thick = float(rng.uniform(0.30, 0.62))
     bare = unary_union(land.bare) if land.bare else Spot(-9, -9).buffer(0.1)
     off, near = keep_off(bare.buffer(0.35), columns, rows), keep_off(bare, columns, rows)
-    kinds = pick(rng, (("tree",), ("tree", "tree", "pine"), ("pine",), ("pine", "pine", "tree"), ("tree", "tree", "deadtree")))
+    kinds = pick(
+        rng,
+        (
+            ("tree",),
+            ("tree", "tree", "pine"),
+            ("pine",),
+            ("pine", "pine", "tree"),
+            ("tree", "tree", "deadtree"),
+        ),
+    )
     kinds = ("deadtree", "tree", "tree") if theme == "marsh" else kinds
     area = columns * rows
-    for x, y, r in scatter(rng, columns, rows, area * 3, lambda: float(rng.uniform(0.55, 1.25)), lambda x, y: off(x, y) * float(woods(x, y) > thick), 0.72):
+    for x, y, r in scatter(
+        rng,
+        columns,
+        rows,
+        area * 3,
+        lambda: float(rng.uniform(0.55, 1.25)),
+        lambda x, y: off(x, y) * float(woods(x, y) > thick),
+        0.72,
+    ):
         land.furniture.put(rng, pick(rng, kinds), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
-    for x, y, r in scatter(rng, columns, rows, area, lambda: float(rng.uniform(0.15, 0.42)), lambda x, y: 0.5 * near(x, y)):
-        thing = pick(rng, ("bush", "tuft", "tuft", "tuft", "rock", "rock", "flowers", "stump", "log"))
+    for x, y, r in scatter(
+        rng,
+        columns,
+        rows,
+        area,
+        lambda: float(rng.uniform(0.15, 0.42)),
+        lambda x, y: 0.5 * near(x, y),
+    ):
+        thing = pick(
+            rng, ("bush", "tuft", "tuft", "tuft", "rock", "rock", "flowers", "stump", "log")
+        )
         size = (4.2 * r, 1.5 * r) if thing == "log" else (2 * r, 2 * r)
         land.furniture.put(rng, thing, (x, y), size, int(rng.integers(360)))
     shore = unary_union(land.water) if land.water else None
     if shore is not None:
         rim = keep_off(shore.buffer(0.25).difference(shore.buffer(-0.35)), columns, rows)
-        for x, y, r in scatter(rng, columns, rows, area * 2, lambda: float(rng.uniform(0.12, 0.3)), lambda x, y: 0.3 * (1 - rim(x, y))):
-            land.furniture.put(rng, pick(rng, ("reeds", "rock", "rock", "lily")), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
+        for x, y, r in scatter(
+            rng,
+            columns,
+            rows,
+            area * 2,
+            lambda: float(rng.uniform(0.12, 0.3)),
+            lambda x, y: 0.3 * (1 - rim(x, y)),
+        ):
+            land.furniture.put(
+                rng,
+                pick(rng, ("reeds", "rock", "rock", "lily")),
+                (x, y),
+                (2 * r, 2 * r),
+                int(rng.integers(360)),
+            )
 
 
 @KINDS.register("wilderness")
@@ -220,7 +319,17 @@ def plan_wilderness(rng: Generator, seed: int, columns: int, rows: int) -> Layou
     _grow(land, theme)
     final = tuple(land.areas)
     return Layout(
-        kind="wilderness", seed=seed, columns=columns, rows=rows, theme=theme, palette=palette_for("wilderness", seed),
-        cells=cells_of(final, columns, rows), rooms=tuple(land.rooms), walls=land.walls, lights=tuple(land.furniture.lights),
-        exits=open_sides(columns, rows), areas=final, props=tuple(land.furniture.props),
+        kind="wilderness",
+        seed=seed,
+        columns=columns,
+        rows=rows,
+        theme=theme,
+        palette=palette_for("wilderness", seed),
+        cells=cells_of(final, columns, rows),
+        rooms=tuple(land.rooms),
+        walls=land.walls,
+        lights=tuple(land.furniture.lights),
+        exits=open_sides(columns, rows),
+        areas=final,
+        props=tuple(land.furniture.props),
     )

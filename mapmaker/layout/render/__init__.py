@@ -4,14 +4,15 @@ import numpy as np
 from PIL import Image
 from shapely.geometry import Polygon
 
+from mapmaker.errors import MapmakerError
 from mapmaker.layout.palettes import PALETTES
 from mapmaker.layout.plan import Layout
 from mapmaker.layout.render.brush import Brush
 from mapmaker.layout.render.floors import paint_floors
-from mapmaker.layout.render.furniture import FLAT, THINGS
 from mapmaker.layout.render.glow import light_up
 from mapmaker.layout.render.nature import CANOPY
 from mapmaker.layout.render.sheet import Sheet
+from mapmaker.layout.render.things import FLAT, THINGS
 from mapmaker.layout.render.walls import (
     INDOORS,
     cast_shadows,
@@ -27,16 +28,27 @@ from mapmaker.layout.render.walls import (
 
 __all__ = ["render"]
 
+SMALLEST_PX, LARGEST_PX = 8, 300
+
 
 def render(
-    layout: Layout, cell_px: int = 50, palette: str | None = None, grid: bool = True, secrets: bool = False
+    layout: Layout,
+    cell_px: int = 50,
+    palette: str | None = None,
+    grid: bool = True,
+    secrets: bool = False,
 ) -> Image.Image:
     """Return the layout's picture: RGB, columns * cell_px wide, rows * cell_px high.
 
     palette: a name from PALETTES, else the one the layout drew. grid: lines on the multiples of cell_px.
     secrets: mark secret doors, which otherwise look like wall. Equal arguments give equal bytes.
-    Raises UnknownName for a palette that is not in PALETTES.
+    Raises UnknownName for a palette that is not in PALETTES, MapmakerError for squares too small or large.
     """
+    if not SMALLEST_PX <= cell_px <= LARGEST_PX:
+        raise MapmakerError(
+            f"A square cannot be {cell_px} pixels wide.",
+            hint=f"Take a whole number from {SMALLEST_PX} to {LARGEST_PX}.",
+        )
     sheet = Sheet(layout, cell_px, PALETTES.get(palette or layout.palette))
     indoors = layout.kind in INDOORS
 

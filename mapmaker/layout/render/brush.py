@@ -13,7 +13,11 @@ from mapmaker.layout.render.sheet import Sheet, colour
 
 def mixed(a: Colour, b: Colour, share: float) -> Colour:
     """Return a with this share of b."""
-    return (int(a[0] + (b[0] - a[0]) * share), int(a[1] + (b[1] - a[1]) * share), int(a[2] + (b[2] - a[2]) * share))
+    return (
+        int(a[0] + (b[0] - a[0]) * share),
+        int(a[1] + (b[1] - a[1]) * share),
+        int(a[2] + (b[2] - a[2]) * share),
+    )
 
 
 def lighter(a: Colour, share: float = 0.25) -> Colour:
@@ -54,7 +58,9 @@ class Brush:
     def fit(self, segment: Segment) -> None:
         """Set the frame along a segment one square long, where the hand drew it."""
         (ax, ay), (bx, by) = self.sheet.unsteady(np.asarray(segment, float))
-        self.place((ax + bx) / 2, (ay + by) / 2, 1.0, 1.0, float(np.degrees(np.arctan2(by - ay, bx - ax))))
+        self.place(
+            (ax + bx) / 2, (ay + by) / 2, 1.0, 1.0, float(np.degrees(np.arctan2(by - ay, bx - ax)))
+        )
 
     def thing(self, prop: Prop) -> None:
         """Set the frame and the chance of this thing."""
@@ -79,19 +85,55 @@ class Brush:
                 self._shadow.polygon(spots + np.array([0.16, 0.2]) * cast * share)
         self._pen.polygon(flat, fill=(*fill, 255))
         if ink:
-            self._pen.line([*flat, *flat[:4]], fill=(*self.ink, 255), width=max(1, round(ink * self._k)), joint="curve")
+            self._pen.line(
+                [*flat, *flat[:4]],
+                fill=(*self.ink, 255),
+                width=max(1, round(ink * self._k)),
+                joint="curve",
+            )
 
-    def box(self, x: float, y: float, w: float, h: float, fill: Colour, ink: float = 0.04, cast: float = 0.0) -> None:
+    def box(
+        self,
+        x: float,
+        y: float,
+        w: float,
+        h: float,
+        fill: Colour,
+        ink: float = 0.04,
+        cast: float = 0.0,
+    ) -> None:
         self.poly([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], fill, ink, cast)
 
-    def disc(self, x: float, y: float, r: float, fill: Colour, ink: float = 0.04, cast: float = 0.0) -> None:
+    def disc(
+        self, x: float, y: float, r: float, fill: Colour, ink: float = 0.04, cast: float = 0.0
+    ) -> None:
         self.oval(x, y, r, r, fill, ink, cast)
 
-    def oval(self, x: float, y: float, rx: float, ry: float, fill: Colour, ink: float = 0.04, cast: float = 0.0) -> None:
+    def oval(
+        self,
+        x: float,
+        y: float,
+        rx: float,
+        ry: float,
+        fill: Colour,
+        ink: float = 0.04,
+        cast: float = 0.0,
+    ) -> None:
         t = np.linspace(0, 2 * np.pi, 12 + int(14 * min(1.0, max(rx, ry))), endpoint=False)
         self.poly(np.stack([x + rx * np.cos(t), y + ry * np.sin(t)], -1), fill, ink, cast)
 
-    def lump(self, x: float, y: float, rx: float, ry: float, fill: Colour, ink: float = 0.04, cast: float = 0.0, rough: float = 0.2, points: int = 9) -> None:
+    def lump(
+        self,
+        x: float,
+        y: float,
+        rx: float,
+        ry: float,
+        fill: Colour,
+        ink: float = 0.04,
+        cast: float = 0.0,
+        rough: float = 0.2,
+        points: int = 9,
+    ) -> None:
         """Fill an uneven angular shape: a stone, a sack."""
         t = np.linspace(0, 2 * np.pi, points, endpoint=False) + self.rng.uniform(-0.2, 0.2, points)
         r = 1 + self.rng.uniform(-rough, rough, points)
@@ -99,7 +141,12 @@ class Brush:
 
     def line(self, points: Any, width: float, fill: Colour | None = None) -> None:
         flat = (self._at(points) * self._k).ravel().tolist()
-        self._pen.line(flat, fill=(*(fill or self.ink), 255), width=max(1, round(width * self._k)), joint="curve")
+        self._pen.line(
+            flat,
+            fill=(*(fill or self.ink), 255),
+            width=max(1, round(width * self._k)),
+            joint="curve",
+        )
 
     def lay(self, strength: float = 0.5) -> None:
         """Put the shadows and the layer on the sheet."""
@@ -109,5 +156,9 @@ class Brush:
         shade = sheet.blur(self._shadow.mask(), 0.05)
         sheet.darken(sheet.whole, strength * shade, colour(self.palette.shade))
         picture = np.asarray(self.layer.reduce(sheet.scale), np.float32) / 255
-        grain = 1 + 0.045 * sheet.noise("fine", sheet.whole, 3.0, 30.0, 0.5) + 0.03 * sheet.noise("broad", sheet.whole, 0.08, 3.0, 1.3)
+        grain = (
+            1
+            + 0.045 * sheet.noise("fine", sheet.whole, 3.0, 30.0, 0.5)
+            + 0.03 * sheet.noise("broad", sheet.whole, 0.08, 3.0, 1.3)
+        )
         sheet.lay(sheet.whole, picture[..., 3], picture[..., :3] * grain[..., None])

@@ -50,13 +50,28 @@ def _wash(sheet: Sheet, kind: str, window: Window, mask: Field) -> None:
     base = colour(sheet.palette.ground(kind))
     broad = sheet.noise("broad", window, 0.08, 3.0, 1.3)
     fine = sheet.noise("fine", window, 3.0, 30.0, 0.5)
-    rough = {"grass": 0.06, "meadow": 0.05, "cave": 0.06, "dirt": 0.06, "path": 0.055, "sand": 0.04}.get(kind, 0.04)
+    rough = {
+        "grass": 0.06,
+        "meadow": 0.05,
+        "cave": 0.06,
+        "dirt": 0.06,
+        "path": 0.055,
+        "sand": 0.04,
+    }.get(kind, 0.04)
     tone = 1 + grain * (rough * broad + 0.028 * fine)
     paint = base * tone[..., None]
     if kind in ("grass", "meadow"):
         other = colour(sheet.palette.leaves[0]) if kind == "grass" else colour(sheet.palette.sand)
-        share = np.clip(0.22 + 0.2 * sheet.noise("patch", window, 0.05, 1.2, 1.0), 0, 0.6 if kind == "grass" else 0.45)
-        paint += (other * tone[..., None] - paint) * share[..., None] * (0.8 if kind == "grass" else 0.55)
+        share = np.clip(
+            0.22 + 0.2 * sheet.noise("patch", window, 0.05, 1.2, 1.0),
+            0,
+            0.6 if kind == "grass" else 0.45,
+        )
+        paint += (
+            (other * tone[..., None] - paint)
+            * share[..., None]
+            * (0.8 if kind == "grass" else 0.55)
+        )
         if kind == "meadow":
             paint *= 1.04
     if kind == "cobble":
@@ -86,7 +101,9 @@ def _wet(sheet: Sheet, kind: str, shape: BaseGeometry, window: Window, mask: Fie
     depth = np.clip((sheet.blur(mask, 0.55) - 0.45) * 2.0, 0, 1)
     flow = sheet.noise("flow", window, 0.2, 5.0, 1.2, 0.5)
     depth = np.clip(depth + 0.10 * flow * mask, 0, 1)[..., None]
-    paint = (shallow + (deep - shallow) * depth) * (1 + 0.03 * sheet.noise("fine", window, 3.0, 30.0, 0.5))[..., None]
+    paint = (shallow + (deep - shallow) * depth) * (
+        1 + 0.03 * sheet.noise("fine", window, 3.0, 30.0, 0.5)
+    )[..., None]
     sheet.lay(window, mask, paint)
     ink = colour(palette.ink)
     edge = sheet.stencil(window).lines([shape], 0.055).mask()
@@ -95,7 +112,9 @@ def _wet(sheet: Sheet, kind: str, shape: BaseGeometry, window: Window, mask: Fie
     for depth_sq, width, every in ((0.17, 0.03, 0.9), (0.36, 0.022, 0.62), (0.6, 0.02, 0.3)):
         inner = shape.buffer(-depth_sq).boundary.intersection(frame)
         for line in shapely.get_parts(inner).tolist():
-            _dashes(sheet, rings if kind == "chasm" or depth_sq != 0.17 else light, line, width, every)
+            _dashes(
+                sheet, rings if kind == "chasm" or depth_sq != 0.17 else light, line, width, every
+            )
     sheet.darken(window, 0.8 * edge, ink)
     sheet.darken(window, 0.42 * rings.mask() * mask, ink)
     if kind != "chasm":
@@ -106,7 +125,11 @@ def _ford(sheet: Sheet, shape: BaseGeometry, window: Window, mask: Field) -> Non
     """Paint shallow water over sand, with stones to step on."""
     soft = sheet.blur(mask, 0.14) * mask
     bed = (colour(sheet.palette.sand) + 2 * colour(sheet.palette.water)) / 3 * 1.06
-    sheet.lay(window, 0.85 * soft, bed * (1 + 0.04 * sheet.noise("flow", window, 0.2, 5.0, 1.2, 0.5))[..., None])
+    sheet.lay(
+        window,
+        0.85 * soft,
+        bed * (1 + 0.04 * sheet.noise("flow", window, 0.2, 5.0, 1.2, 0.5))[..., None],
+    )
     stones, edges = sheet.stencil(window), sheet.stencil(window)
     for part in polygons(shape):
         left, top, right, bottom = part.bounds
@@ -135,14 +158,24 @@ def _bridge(sheet: Sheet, area: Area) -> None:
     """Paint a plank bridge: boards across the way, a beam on either side."""
     shape = area.shape()
     window = sheet.window(shape.bounds, 0.4)
-    sheet.darken(window, 0.45 * sheet.blur(sheet.stencil(window).fill(shapely.affinity.translate(shape, 0.1, 0.16)).mask(), 0.06), colour(sheet.palette.shade))
+    sheet.darken(
+        window,
+        0.45
+        * sheet.blur(
+            sheet.stencil(window).fill(shapely.affinity.translate(shape, 0.1, 0.16)).mask(), 0.06
+        ),
+        colour(sheet.palette.shade),
+    )
     base = colour(sheet.palette.wood)
     mask = sheet.stencil(window).fill(shape).mask()
     grain = sheet.noise("fibre", window, 1.0, 30.0, 0.6, 0.3)
     sheet.lay(window, mask, base * (1 + 0.06 * grain)[..., None])
     joints = sheet.stencil(window)
     angle = np.radians(area.turn)
-    along, side = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    along, side = (
+        np.array([np.cos(angle), np.sin(angle)]),
+        np.array([-np.sin(angle), np.cos(angle)]),
+    )
     middle = np.asarray(shape.centroid.coords[0])
     reach = np.hypot(shape.bounds[2] - shape.bounds[0], shape.bounds[3] - shape.bounds[1]) / 2
     for t in np.arange(-reach, reach, 0.24):
@@ -152,7 +185,9 @@ def _bridge(sheet: Sheet, area: Area) -> None:
     sheet.darken(window, 0.9 * rails, colour(sheet.palette.ink))
     beams = sheet.stencil(window)
     for edge in (-0.68, 0.68):
-        beams.line([middle - along * reach + side * edge, middle + along * reach + side * edge], 0.13)
+        beams.line(
+            [middle - along * reach + side * edge, middle + along * reach + side * edge], 0.13
+        )
     sheet.lay(window, beams.mask() * mask, base * 0.72)
 
 
@@ -166,7 +201,9 @@ def _lay_stones(sheet: Sheet, laid: list[Area]) -> None:
     for area, shape in zip(laid, shapes, strict=True):
         left, top, right, bottom = (round(v) for v in shape.bounds)
         inside = [
-            (c, r) for r in range(top, bottom) for c in range(left, right)
+            (c, r)
+            for r in range(top, bottom)
+            for c in range(left, right)
             if shape.intersects(shapely.box(c + 0.15, r + 0.15, c + 0.85, r + 0.85))
         ]
         draw = {"planks": _planks, "tiles": _tiles, "slabs": _slabs}.get(area.kind, _flags)
@@ -178,7 +215,16 @@ def _lay_stones(sheet: Sheet, laid: list[Area]) -> None:
     sheet.darken(window, 0.55 * joints.mask() * worn * floor, ink)
 
 
-def _stone(sheet: Sheet, joints: Stencil, tones: Stencil, x: float, y: float, w: float, h: float, spread: float = 34) -> None:
+def _stone(
+    sheet: Sheet,
+    joints: Stencil,
+    tones: Stencil,
+    x: float,
+    y: float,
+    w: float,
+    h: float,
+    spread: float = 34,
+) -> None:
     """Draw one stone: its tone, its joint, now and then a chip or a crack."""
     corners = sheet.unsteady(np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)]))
     tones.polygon(corners[:4], int(np.clip(128 + sheet.rng.normal(0, spread / 2), 60, 200)))
@@ -191,7 +237,9 @@ def _stone(sheet: Sheet, joints: Stencil, tones: Stencil, x: float, y: float, w:
         joints.polygon([(x, y), (x + 0.16 * w, y), (x, y + 0.2 * h)], 190)
 
 
-def _flags(sheet: Sheet, joints: Stencil, tones: Stencil, cells: list[tuple[int, int]], turn: int) -> None:
+def _flags(
+    sheet: Sheet, joints: Stencil, tones: Stencil, cells: list[tuple[int, int]], turn: int
+) -> None:
     """Lay each square with one, two, three or four stones."""
     for c, r in cells:
         form = float(sheet.rng.random())
@@ -210,18 +258,35 @@ def _flags(sheet: Sheet, joints: Stencil, tones: Stencil, cells: list[tuple[int,
             _stone(sheet, joints, tones, c + x, r + y, w, h)
 
 
-def _slabs(sheet: Sheet, joints: Stencil, tones: Stencil, cells: list[tuple[int, int]], turn: int) -> None:
+def _slabs(
+    sheet: Sheet, joints: Stencil, tones: Stencil, cells: list[tuple[int, int]], turn: int
+) -> None:
     """Lay one great stone on each square."""
     for c, r in cells:
         _stone(sheet, joints, tones, c, r, 1, 1, 40)
 
 
-def _tiles(sheet: Sheet, joints: Stencil, tones: Stencil, cells: list[tuple[int, int]], turn: int) -> None:
+def _tiles(
+    sheet: Sheet, joints: Stencil, tones: Stencil, cells: list[tuple[int, int]], turn: int
+) -> None:
     """Lay a chequer of half squares, or of diamonds."""
     for c, r in cells:
         if turn % 2:
             tones.polygon([(c + 0.5, r), (c + 1, r + 0.5), (c + 0.5, r + 1), (c, r + 0.5)], 92)
-            joints.line(sheet.unsteady(np.array([(c + 0.5, r), (c + 1, r + 0.5), (c + 0.5, r + 1), (c, r + 0.5), (c + 0.5, r)])), 0.03)
+            joints.line(
+                sheet.unsteady(
+                    np.array(
+                        [
+                            (c + 0.5, r),
+                            (c + 1, r + 0.5),
+                            (c + 0.5, r + 1),
+                            (c, r + 0.5),
+                            (c + 0.5, r),
+                        ]
+                    )
+                ),
+                0.03,
+            )
             continue
         for i in (0, 1):
             for j in (0, 1):
@@ -231,7 +296,9 @@ def _tiles(sheet: Sheet, joints: Stencil, tones: Stencil, cells: list[tuple[int,
                 joints.line(sheet.unsteady(np.array([(x, y + 0.5), (x, y), (x + 0.5, y)])), 0.025)
 
 
-def _planks(sheet: Sheet, joints: Stencil, tones: Stencil, cells: list[tuple[int, int]], turn: int) -> None:
+def _planks(
+    sheet: Sheet, joints: Stencil, tones: Stencil, cells: list[tuple[int, int]], turn: int
+) -> None:
     """Lay boards a third of a square wide, along x for an odd turn, along y for an even one."""
     across = turn % 2 == 1
     lanes: dict[int, list[int]] = {}
@@ -250,11 +317,23 @@ def _planks(sheet: Sheet, joints: Stencil, tones: Stencil, cells: list[tuple[int
                 place += long
 
 
-def _board(sheet: Sheet, joints: Stencil, tones: Stencil, span: tuple[float, float, float, float], across: bool) -> None:
+def _board(
+    sheet: Sheet,
+    joints: Stencil,
+    tones: Stencil,
+    span: tuple[float, float, float, float],
+    across: bool,
+) -> None:
     a, low, b, high = span
     corners = np.array([(a, low), (b, low), (b, high), (a, high), (a, low)])
     grain_y = low + (high - low) * sheet.rng.uniform(0.25, 0.75)
-    grain = np.array([(a + 0.1, grain_y), ((a + b) / 2, grain_y + float(sheet.rng.normal(0, 0.03))), (b - 0.1, grain_y)])
+    grain = np.array(
+        [
+            (a + 0.1, grain_y),
+            ((a + b) / 2, grain_y + float(sheet.rng.normal(0, 0.03))),
+            (b - 0.1, grain_y),
+        ]
+    )
     if not across:
         corners, grain = corners[:, ::-1], grain[:, ::-1]
     corners = sheet.unsteady(corners)

@@ -1,39 +1,46 @@
-"""How furniture and fittings are drawn. A thing's back is up (towards -y) in its own frame."""
+"""How furniture is drawn. A thing's back is up (towards -y) in its own frame."""
 
 import numpy as np
 
 from mapmaker.layout.chance import pick
 from mapmaker.layout.palettes import Colour, tint
 from mapmaker.layout.render.brush import Brush, darker, lighter, mixed
-from mapmaker.layout.render.nature import NATURE, Draw
+from mapmaker.layout.render.nature import Draw
 
 
-def _wood(brush: Brush) -> Colour:
+def wood_of(brush: Brush) -> Colour:
     return mixed(tint(brush.palette.timber), (255, 235, 200), float(brush.rng.uniform(0, 0.15)))
 
 
-def _cloth(brush: Brush) -> Colour:
+def cloth_of(brush: Brush) -> Colour:
     return tint(pick(brush.rng, brush.palette.cloth))
 
 
-def _ring(x: float, y: float, r: float, count: int) -> np.ndarray:
+def ring_of(x: float, y: float, r: float, count: int) -> np.ndarray:
     t = np.linspace(0, 2 * np.pi, count, endpoint=False)
     return np.stack([x + r * np.cos(t), y + r * np.sin(t)], -1)
 
 
 def bookshelf(brush: Brush) -> None:
-    w, h, wood = brush.w, brush.h, _wood(brush)
+    w, h, wood = brush.w, brush.h, wood_of(brush)
     brush.box(-w / 2, -h / 2, w, h, darker(wood, 0.25), 0.045, cast=0.7)
     x = -w / 2 + 0.05
     while x < w / 2 - 0.08:
         wide = float(brush.rng.uniform(0.05, 0.1))
-        brush.box(x, -h / 2 + 0.06, wide, h * 0.55 + float(brush.rng.uniform(0, 0.06)), mixed(_cloth(brush), wood, 0.3), 0.016)
+        brush.box(
+            x,
+            -h / 2 + 0.06,
+            wide,
+            h * 0.55 + float(brush.rng.uniform(0, 0.06)),
+            mixed(cloth_of(brush), wood, 0.3),
+            0.016,
+        )
         x += wide
     brush.box(-w / 2, h / 2 - 0.06, w, 0.06, wood, 0.02)
 
 
 def rack(brush: Brush) -> None:
-    w, wood, metal = brush.w, _wood(brush), tint(brush.palette.metal)
+    w, wood, metal = brush.w, wood_of(brush), tint(brush.palette.metal)
     brush.box(-w / 2, -0.1, w, 0.13, wood, 0.035, cast=0.5)
     for x in np.linspace(-w / 2 + 0.12, w / 2 - 0.12, 4):
         brush.line([(x, -0.14), (x, 0.24)], 0.07)
@@ -42,8 +49,8 @@ def rack(brush: Brush) -> None:
 
 
 def bed(brush: Brush) -> None:
-    w, h, cloth = brush.w, brush.h, _cloth(brush)
-    brush.box(-w / 2, -h / 2, w, h, _wood(brush), 0.045, cast=0.6)
+    w, h, cloth = brush.w, brush.h, cloth_of(brush)
+    brush.box(-w / 2, -h / 2, w, h, wood_of(brush), 0.045, cast=0.6)
     brush.box(-w / 2 + 0.05, -h / 2 + 0.08, w - 0.1, h - 0.13, tint(brush.palette.bone), 0.02)
     brush.box(-w / 2 + 0.12, -h / 2 + 0.12, w - 0.24, 0.26, (250, 246, 235), 0.025)
     brush.box(-w / 2 + 0.04, -h / 2 + 0.5, w - 0.08, h - 0.56, cloth, 0.03)
@@ -51,7 +58,7 @@ def bed(brush: Brush) -> None:
 
 
 def chest(brush: Brush) -> None:
-    w, h, wood, metal = brush.w, brush.h, _wood(brush), tint(brush.palette.metal)
+    w, h, wood, metal = brush.w, brush.h, wood_of(brush), tint(brush.palette.metal)
     brush.box(-w / 2, -h / 2, w, h, wood, 0.045, cast=0.7)
     brush.box(-w / 2, -h / 2, w, h * 0.5, lighter(wood, 0.14), 0.02)
     for x in (-w * 0.34, w * 0.34):
@@ -60,7 +67,7 @@ def chest(brush: Brush) -> None:
 
 
 def crate(brush: Brush) -> None:
-    w, wood = brush.w / 2, _wood(brush)
+    w, wood = brush.w / 2, wood_of(brush)
     brush.box(-w, -w, 2 * w, 2 * w, wood, 0.045, cast=0.8)
     for y in (-w / 3, w / 3):
         brush.line([(-w, y), (w, y)], 0.02, darker(wood, 0.5))
@@ -72,7 +79,7 @@ def crate(brush: Brush) -> None:
 
 
 def barrel(brush: Brush) -> None:
-    r, wood = brush.w / 2, _wood(brush)
+    r, wood = brush.w / 2, wood_of(brush)
     brush.disc(0, 0, r, darker(wood, 0.3), 0.045, cast=0.8)
     brush.disc(0, 0, r * 0.8, wood, 0.025)
     for y in (-r * 0.4, 0.0, r * 0.4):
@@ -84,39 +91,31 @@ def barrel(brush: Brush) -> None:
 def sacks(brush: Brush) -> None:
     cloth = mixed(tint(brush.palette.sand), tint(brush.palette.timber), 0.25)
     for x, y in ((-0.24, -0.05), (0.2, -0.08), (0.0, 0.12)):
-        brush.lump(x, y, 0.23, 0.19, mixed(cloth, (255, 245, 220), float(brush.rng.uniform(0, 0.2))), 0.038, cast=0.5, rough=0.1, points=12)
+        brush.lump(
+            x,
+            y,
+            0.23,
+            0.19,
+            mixed(cloth, (255, 245, 220), float(brush.rng.uniform(0, 0.2))),
+            0.038,
+            cast=0.5,
+            rough=0.1,
+            points=12,
+        )
         brush.line([(x - 0.04, y - 0.05), (x + 0.05, y + 0.04)], 0.03)
 
 
 def throne(brush: Brush) -> None:
     stone = tint(brush.palette.wall)
     brush.box(-0.4, -0.35, 0.8, 0.7, stone, 0.05, cast=0.9)
-    brush.box(-0.26, -0.14, 0.52, 0.46, _cloth(brush), 0.03)
+    brush.box(-0.26, -0.14, 0.52, 0.46, cloth_of(brush), 0.03)
     brush.box(-0.42, -0.38, 0.84, 0.18, lighter(stone, 0.15), 0.04)
     for x in (-0.4, 0.26):
         brush.box(x, -0.2, 0.14, 0.5, lighter(stone, 0.1), 0.03)
 
 
-def sarcophagus(brush: Brush) -> None:
-    w, h, stone = brush.w / 2, brush.h / 2, mixed(tint(brush.palette.rock), tint(brush.palette.stone), 0.5)
-    brush.box(-w, -h, 2 * w, 2 * h, darker(stone, 0.15), 0.05, cast=0.9)
-    coffin = [(-w * 0.5, -h * 0.82), (w * 0.5, -h * 0.82), (w * 0.75, -h * 0.35), (w * 0.45, h * 0.85), (-w * 0.45, h * 0.85), (-w * 0.75, -h * 0.35)]
-    brush.poly(coffin, lighter(stone, 0.2), 0.035)
-    brush.line([(0, -h * 0.6), (0, h * 0.5)], 0.035)
-    brush.line([(-w * 0.32, -h * 0.28), (w * 0.32, -h * 0.28)], 0.035)
-
-
-def altar(brush: Brush) -> None:
-    w, h, stone = brush.w / 2, brush.h / 2, tint(brush.palette.stone)
-    brush.box(-w, -h, 2 * w, 2 * h, darker(stone, 0.2), 0.05, cast=1.0)
-    brush.box(-w + 0.07, -h + 0.07, 2 * w - 0.14, 2 * h - 0.14, lighter(stone, 0.25), 0.025)
-    brush.box(-w * 0.4, -h, w * 0.8, 2 * h, _cloth(brush), 0.03)
-    for x in (-w * 0.75, w * 0.75):
-        brush.disc(x, 0, 0.07, tint(brush.palette.fire), 0.025)
-
-
 def table(brush: Brush) -> None:
-    w, h, wood = brush.w / 2, brush.h / 2, _wood(brush)
+    w, h, wood = brush.w / 2, brush.h / 2, wood_of(brush)
     brush.box(-w, -h, 2 * w, 2 * h, wood, 0.045, cast=0.8)
     for y in np.linspace(-h, h, 4)[1:-1]:
         brush.line([(-w, y), (w, y)], 0.02, darker(wood, 0.45))
@@ -126,222 +125,92 @@ def table(brush: Brush) -> None:
 
 
 def desk(brush: Brush) -> None:
-    w, h, wood = brush.w / 2, brush.h / 2, _wood(brush)
+    w, h, wood = brush.w / 2, brush.h / 2, wood_of(brush)
     brush.disc(0, h + 0.12, 0.16, darker(wood, 0.2), 0.035, cast=0.4)
     brush.box(-w, -h, 2 * w, 2 * h, wood, 0.045, cast=0.8)
     brush.box(-0.16, -h + 0.1, 0.3, 0.36, tint(brush.palette.bone), 0.02)
-    brush.disc(w * 0.65, -h * 0.3, 0.06, _cloth(brush), 0.02)
+    brush.disc(w * 0.65, -h * 0.3, 0.06, cloth_of(brush), 0.02)
 
 
 def tableset(brush: Brush) -> None:
-    wood = _wood(brush)
-    for x, y in _ring(0, 0, 0.6, 4) if brush.rng.random() < 0.5 else _ring(0, 0, 0.6, 5):
+    wood = wood_of(brush)
+    for x, y in ring_of(0, 0, 0.6, 4) if brush.rng.random() < 0.5 else ring_of(0, 0, 0.6, 5):
         brush.disc(float(x), float(y), 0.15, darker(wood, 0.2), 0.035, cast=0.4)
     brush.disc(0, 0, 0.46, wood, 0.045, cast=0.8)
     brush.disc(0, 0, 0.37, lighter(wood, 0.1), 0.016)
-    for x, y in _ring(0.02, 0.0, 0.24, 3):
+    for x, y in ring_of(0.02, 0.0, 0.24, 3):
         brush.disc(float(x), float(y), 0.07, tint(brush.palette.metal), 0.022)
 
 
 def feast(brush: Brush) -> None:
-    w, h, wood = brush.w / 2, brush.h / 2, _wood(brush)
+    w, h, wood = brush.w / 2, brush.h / 2, wood_of(brush)
     for side in (-1, 1):
-        brush.box(-w + 0.1, side * (h + 0.14) - 0.1, 2 * w - 0.2, 0.2, darker(wood, 0.2), 0.035, cast=0.4)
+        brush.box(
+            -w + 0.1, side * (h + 0.14) - 0.1, 2 * w - 0.2, 0.2, darker(wood, 0.2), 0.035, cast=0.4
+        )
     brush.box(-w, -h, 2 * w, 2 * h, wood, 0.045, cast=0.8)
-    brush.box(-w, -h * 0.3, 2 * w, h * 0.6, _cloth(brush), 0.02)
+    brush.box(-w, -h * 0.3, 2 * w, h * 0.6, cloth_of(brush), 0.02)
     for x in np.arange(-w + 0.3, w - 0.1, 0.5):
         for y in (-h * 0.62, h * 0.62):
             brush.disc(float(x), y, 0.085, tint(brush.palette.bone), 0.022)
 
 
-def hearth(brush: Brush) -> None:
-    w, h, stone, fire = brush.w / 2, brush.h / 2, tint(brush.palette.wall), tint(brush.palette.fire)
-    brush.box(-w, -h, 2 * w, 2 * h, stone, 0.05, cast=0.8)
-    for x in np.linspace(-w, w, 6)[1:-1]:
-        brush.line([(x, -h), (x, -h + 0.16)], 0.025)
-    brush.box(-w * 0.68, -h + 0.14, w * 1.36, 2 * h - 0.14, darker(stone, 0.7), 0.03)
-    brush.line([(-w * 0.45, 0.06), (w * 0.45, 0.1)], 0.1, tint(brush.palette.timber))
-    brush.lump(0, 0.06, w * 0.42, 0.16, fire, 0.02, points=11, rough=0.35)
-    brush.lump(0, 0.07, w * 0.2, 0.08, lighter(fire, 0.6), 0.0, points=9, rough=0.3)
-
-
 def counter(brush: Brush) -> None:
-    w, h, wood = brush.w / 2, brush.h / 2, _wood(brush)
+    w, h, wood = brush.w / 2, brush.h / 2, wood_of(brush)
     brush.box(-w, -h, 2 * w, 2 * h, wood, 0.045, cast=0.8)
     for _ in range(3):
         x, y = brush.rng.uniform(-w * 0.8, w * 0.8), brush.rng.uniform(-h * 0.5, h * 0.5)
-        brush.disc(float(x), float(y), 0.08, tint(pick(brush.rng, (brush.palette.metal, brush.palette.bone, *brush.palette.cloth))), 0.022)
+        brush.disc(
+            float(x),
+            float(y),
+            0.08,
+            tint(pick(brush.rng, (brush.palette.metal, brush.palette.bone, *brush.palette.cloth))),
+            0.022,
+        )
 
 
 def pew(brush: Brush) -> None:
-    w, h, wood = brush.w / 2, brush.h / 2, _wood(brush)
+    w, h, wood = brush.w / 2, brush.h / 2, wood_of(brush)
     brush.box(-w, -h, 2 * w, 2 * h, wood, 0.04, cast=0.5)
     brush.box(-w, h - 0.13, 2 * w, 0.13, darker(wood, 0.25), 0.025)
 
 
-def pillar(brush: Brush) -> None:
-    r, stone = brush.w / 2, tint(brush.palette.wall)
-    sx, sy = brush.sun
-    brush.box(-r, -r, 2 * r, 2 * r, darker(stone, 0.2), 0.045, cast=1.3)
-    brush.disc(0, 0, r * 0.86, stone, 0.035)
-    brush.disc(sx * r * 0.15, sy * r * 0.15, r * 0.55, lighter(stone, 0.25), 0.0)
-
-
-def statue(brush: Brush) -> None:
-    r, stone = brush.w / 2, tint(brush.palette.rock)
-    brush.box(-r, -r, 2 * r, 2 * r, darker(tint(brush.palette.wall), 0.1), 0.045, cast=0.8)
-    brush.box(-r * 0.8, -r * 0.8, 1.6 * r, 1.6 * r, tint(brush.palette.wall), 0.02)
-    brush.oval(0, r * 0.05, r * 0.66, r * 0.36, lighter(stone, 0.12), 0.035, cast=0.9)
-    brush.disc(0, -r * 0.05, r * 0.26, lighter(stone, 0.35), 0.03)
-    brush.line([(r * 0.5, r * 0.2), (r * 0.75, -r * 0.6)], 0.05)
-
-
-def brazier(brush: Brush) -> None:
-    metal, fire = darker(tint(brush.palette.metal), 0.3), tint(brush.palette.fire)
-    for x, y in _ring(0, 0, 0.24, 3):
-        brush.disc(float(x), float(y), 0.05, metal, 0.025)
-    brush.disc(0, 0, 0.22, metal, 0.04, cast=0.8)
-    brush.lump(0, 0, 0.15, 0.15, fire, 0.02, points=11, rough=0.35)
-    brush.lump(0, 0, 0.07, 0.07, lighter(fire, 0.6), 0.0, points=8, rough=0.3)
-
-
-def torch(brush: Brush) -> None:
-    brush.box(-0.05, -0.22, 0.1, 0.2, darker(tint(brush.palette.metal), 0.2), 0.03)
-    brush.line([(0, -0.12), (0, 0.05)], 0.07, tint(brush.palette.timber))
-    brush.lump(0, 0.07, 0.09, 0.1, tint(brush.palette.fire), 0.025, points=9, rough=0.3)
-    brush.disc(0, 0.07, 0.04, lighter(tint(brush.palette.fire), 0.6), 0.0)
-
-
-def candles(brush: Brush) -> None:
-    for x, y in ((-0.1, 0.03), (0.08, -0.06), (0.05, 0.11)):
-        brush.disc(x, y, 0.07, tint(brush.palette.bone), 0.026, cast=0.3)
-        brush.disc(x, y, 0.03, tint(brush.palette.fire), 0.0)
-
-
-def lantern(brush: Brush) -> None:
-    brush.disc(0, 0, 0.13, darker(tint(brush.palette.timber), 0.3), 0.035, cast=1.2)
-    brush.disc(0, 0, 0.07, tint(brush.palette.fire), 0.02)
-
-
 def rug(brush: Brush) -> None:
-    w, h, cloth = brush.w / 2, brush.h / 2, _cloth(brush)
+    w, h, cloth = brush.w / 2, brush.h / 2, cloth_of(brush)
     for x in (-w, w):
         for y in np.arange(-h + 0.06, h, 0.11):
-            brush.line([(x * 0.99, y), (x * 0.99 + (0.09 if x > 0 else -0.09), y)], 0.02, darker(cloth, 0.2))
+            brush.line(
+                [(x * 0.99, y), (x * 0.99 + (0.09 if x > 0 else -0.09), y)],
+                0.02,
+                darker(cloth, 0.2),
+            )
     brush.box(-w, -h, 2 * w, 2 * h, cloth, 0.035)
-    for inset, tone in ((0.12, lighter(cloth, 0.4)), (0.17, darker(cloth, 0.12)), (0.34, lighter(cloth, 0.22)), (0.38, cloth)):
+    for inset, tone in (
+        (0.12, lighter(cloth, 0.4)),
+        (0.17, darker(cloth, 0.12)),
+        (0.34, lighter(cloth, 0.22)),
+        (0.38, cloth),
+    ):
         if min(w, h) > inset + 0.1:
             brush.box(-w + inset, -h + inset, 2 * (w - inset), 2 * (h - inset), tone, 0.0)
     m = min(w, h) - 0.42
     if m > 0.12:
         brush.poly([(-m, 0), (0, -m), (m, 0), (0, m)], lighter(cloth, 0.3), 0.0)
-        brush.poly([(-m * 0.6, 0), (0, -m * 0.6), (m * 0.6, 0), (0, m * 0.6)], darker(cloth, 0.15), 0.0)
-
-
-def mosaic(brush: Brush) -> None:
-    r = min(brush.w, brush.h) / 2
-    base, pale = tint(brush.palette.tile), lighter(tint(brush.palette.stone), 0.15)
-    brush.disc(0, 0, r, darker(base, 0.3), 0.035)
-    brush.disc(0, 0, r * 0.92, pale, 0.02)
-    for k in range(8):
-        a, b = 2 * np.pi * k / 8, 2 * np.pi * (k + 0.5) / 8
-        tip, side = (r * 0.86 * np.cos(a), r * 0.86 * np.sin(a)), 0.34 * r
-        mid, pre = (side * np.cos(b), side * np.sin(b)), (side * np.cos(b - np.pi / 4), side * np.sin(b - np.pi / 4))
-        brush.poly([(0, 0), pre, tip], _cloth(brush) if k % 2 else darker(base, 0.2), 0.02)
-        brush.poly([(0, 0), mid, tip], darker(base, 0.05), 0.02)
-    brush.disc(0, 0, r * 0.16, _cloth(brush), 0.025)
-
-
-def circle(brush: Brush) -> None:
-    r = min(brush.w, brush.h) / 2
-    chalk = lighter(tint(brush.palette.glow), 0.3)
-    ring = _ring(0, 0, r, 48)
-    for share in (1.0, 0.86):
-        brush.line(np.concatenate([ring, ring[:1]]) * share, 0.06)
-        brush.line(np.concatenate([ring, ring[:1]]) * share, 0.035, chalk)
-    points = int(brush.rng.integers(5, 8))
-    star = _ring(0, 0, r * 0.86, points)
-    path = star[np.arange(points + 1) * 2 % points] if points % 2 else np.concatenate([star[::2], star[:1], star[1::2], star[1:2]])
-    brush.line(path, 0.05)
-    brush.line(path, 0.03, chalk)
-    for x, y in star * 1.08:
-        brush.disc(float(x), float(y), 0.07, tint(brush.palette.bone), 0.025, cast=0.2)
-
-
-def dais(brush: Brush) -> None:
-    w, h, stone = brush.w / 2, brush.h / 2, tint(brush.palette.stone)
-    brush.box(-w, -h, 2 * w, 2 * h, darker(stone, 0.12), 0.04, cast=0.5)
-    brush.box(-w + 0.2, -h + 0.2, 2 * w - 0.4, 2 * h - 0.4, darker(stone, 0.02), 0.035, cast=0.4)
-
-
-def well(brush: Brush) -> None:
-    stone, r = tint(brush.palette.rock), min(brush.w, brush.h) / 2
-    brush.disc(0, 0, r, darker(stone, 0.3), 0.04, cast=0.9)
-    for k in range(11):
-        t = 2 * np.pi * k / 11
-        brush.lump(r * 0.82 * np.cos(t), r * 0.82 * np.sin(t), r * 0.22, r * 0.2, darker(stone, float(brush.rng.uniform(-0.0, 0.2))), 0.03, points=7, rough=0.1)
-    brush.disc(0, 0, r * 0.62, tint(brush.palette.deep), 0.035)
-    brush.line([(-r * 0.3, -r * 0.1), (r * 0.1, -r * 0.2)], 0.025, lighter(tint(brush.palette.water), 0.4))
-
-
-def anvil(brush: Brush) -> None:
-    brush.disc(0, 0, 0.26, darker(tint(brush.palette.timber), 0.15), 0.035, cast=0.5)
-    brush.poly([(-0.3, -0.04), (-0.12, -0.11), (0.22, -0.11), (0.22, 0.11), (-0.12, 0.11), (-0.3, 0.04)], darker(tint(brush.palette.metal), 0.25), 0.035, cast=0.5)
+        brush.poly(
+            [(-m * 0.6, 0), (0, -m * 0.6), (m * 0.6, 0), (0, m * 0.6)], darker(cloth, 0.15), 0.0
+        )
 
 
 def trough(brush: Brush) -> None:
     w, h = brush.w / 2, brush.h / 2
-    brush.box(-w, -h, 2 * w, 2 * h, _wood(brush), 0.04, cast=0.6)
+    brush.box(-w, -h, 2 * w, 2 * h, wood_of(brush), 0.04, cast=0.6)
     brush.box(-w + 0.08, -h + 0.08, 2 * w - 0.16, 2 * h - 0.16, tint(brush.palette.water), 0.025)
-
-
-def straw(brush: Brush) -> None:
-    hay = mixed(tint(brush.palette.sand), (222, 184, 90), 0.5)
-    brush.lump(0, 0, 0.4, 0.34, darker(hay, 0.08), 0.0, points=16, rough=0.25)
-    for _ in range(22):
-        x, y, t = brush.rng.uniform(-0.34, 0.34), brush.rng.uniform(-0.28, 0.28), brush.rng.uniform(0, np.pi)
-        dx, dy = 0.12 * np.cos(t), 0.12 * np.sin(t)
-        tone = lighter(hay, 0.25) if brush.rng.random() < 0.6 else darker(hay, 0.4)
-        brush.line([(x - dx, y - dy), (x + dx, y + dy)], 0.024, tone)
-
-
-def hay(brush: Brush) -> None:
-    dry = mixed(tint(brush.palette.sand), (222, 184, 90), 0.5)
-    brush.box(-0.38, -0.26, 0.76, 0.52, dry, 0.04, cast=0.8)
-    for x in (-0.16, 0.16):
-        brush.line([(x, -0.26), (x, 0.26)], 0.03, darker(dry, 0.5))
-    straw_lines = brush.rng.uniform(-0.24, 0.24, (8, 2))
-    for x, y in straw_lines.tolist():
-        brush.line([(x - 0.1, y), (x + 0.1, y + 0.03)], 0.018, darker(dry, 0.3))
-
-
-def shackles(brush: Brush) -> None:
-    metal = tint(brush.palette.metal)
-    for x in (-0.12, 0.12):
-        brush.line([(x, -0.2), (x * 1.3, -0.02)], 0.035, metal)
-        loop = _ring(x * 1.4, 0.06, 0.08, 12)
-        brush.line(np.concatenate([loop, loop[:1]]), 0.045)
-        brush.line(np.concatenate([loop, loop[:1]]), 0.025, metal)
 
 
 def bucket(brush: Brush) -> None:
     r = brush.w / 2
-    brush.disc(0, 0, r, _wood(brush), 0.035, cast=0.4)
+    brush.disc(0, 0, r, wood_of(brush), 0.035, cast=0.4)
     brush.disc(0, 0, r * 0.68, tint(brush.palette.deep), 0.02)
-
-
-def coins(brush: Brush) -> None:
-    gold = lighter(tint(brush.palette.fire), 0.2)
-    for _ in range(16):
-        x, y = (brush.rng.normal(0, 0.15, 2)).clip(-0.4, 0.4).tolist()
-        brush.disc(x, y, 0.05, darker(gold, float(brush.rng.uniform(0, 0.25))), 0.018)
-
-
-def cauldron(brush: Brush) -> None:
-    brush.disc(0, 0, 0.32, darker(tint(brush.palette.metal), 0.45), 0.045, cast=0.7)
-    brush.disc(0, 0, 0.24, mixed(tint(brush.palette.leaves[0]), (120, 220, 110), 0.5), 0.025)
-    for x, y in ((-0.08, 0.03), (0.06, -0.08), (0.09, 0.09)):
-        brush.disc(x, y, 0.04, (214, 240, 190), 0.015)
 
 
 def plant(brush: Brush) -> None:
@@ -350,11 +219,13 @@ def plant(brush: Brush) -> None:
     for k in range(7):
         t = 2 * np.pi * k / 7 + brush.rng.uniform(-0.2, 0.2)
         d, n = np.array([np.cos(t), np.sin(t)]), np.array([-np.sin(t), np.cos(t)])
-        brush.poly([(0, 0), d * 0.16 + n * 0.06, d * 0.32, d * 0.16 - n * 0.06], darker(leaf, 0.1), 0.02)
+        brush.poly(
+            [(0, 0), d * 0.16 + n * 0.06, d * 0.32, d * 0.16 - n * 0.06], darker(leaf, 0.1), 0.02
+        )
 
 
 def tent(brush: Brush) -> None:
-    w, h, cloth = brush.w / 2, brush.h / 2, mixed(_cloth(brush), tint(brush.palette.sand), 0.45)
+    w, h, cloth = brush.w / 2, brush.h / 2, mixed(cloth_of(brush), tint(brush.palette.sand), 0.45)
     brush.poly([(-w, -h), (w, -h), (w, 0), (-w, 0)], lighter(cloth, 0.15), 0.045, cast=1.0)
     brush.poly([(-w, 0), (w, 0), (w, h), (-w, h)], darker(cloth, 0.18), 0.045, cast=1.0)
     brush.poly([(w, -h * 0.35), (w * 0.55, 0), (w, h * 0.35)], darker(cloth, 0.6), 0.03)
@@ -364,7 +235,7 @@ def tent(brush: Brush) -> None:
 
 
 def cart(brush: Brush) -> None:
-    w, h, wood = brush.w / 2, brush.h / 2, _wood(brush)
+    w, h, wood = brush.w / 2, brush.h / 2, wood_of(brush)
     for y in (-h - 0.02, h - 0.08):
         brush.box(-0.28, y, 0.56, 0.11, darker(wood, 0.45), 0.03, cast=0.5)
     brush.box(-w * 0.75, -h + 0.08, w * 1.35, 2 * h - 0.16, wood, 0.045, cast=0.7)
@@ -374,14 +245,28 @@ def cart(brush: Brush) -> None:
         brush.line([(w * 0.6, y), (w * 1.1, y)], 0.05)
 
 
-#: Every thing that can be drawn, by the name in Prop.kind.
-THINGS: dict[str, Draw] = NATURE | {
+FURNITURE: dict[str, Draw] = {
     draw.__name__: draw
     for draw in (
-        bookshelf, rack, bed, chest, crate, barrel, sacks, throne, sarcophagus, altar, table, desk, tableset, feast,
-        hearth, counter, pew, pillar, statue, brazier, torch, candles, lantern, rug, mosaic, circle, dais, well, anvil,
-        trough, straw, hay, shackles, bucket, coins, cauldron, plant, tent, cart,
+        bookshelf,
+        rack,
+        bed,
+        chest,
+        crate,
+        barrel,
+        sacks,
+        throne,
+        table,
+        desk,
+        tableset,
+        feast,
+        counter,
+        pew,
+        rug,
+        trough,
+        bucket,
+        plant,
+        tent,
+        cart,
     )
 }
-#: Lie flat: drawn before anything stands on them.
-FLAT = frozenset({"rug", "mosaic", "circle", "dais", "crack", "puddle", "pebbles"})

@@ -13,7 +13,9 @@ TILE_PX = 640
 
 
 @lru_cache(maxsize=64)
-def cloud(name: str, cell_px: int, low: float, high: float, slope: float = 1.0, stretch: float = 1.0) -> Field:
+def cloud(
+    name: str, cell_px: int, low: float, high: float, slope: float = 1.0, stretch: float = 1.0
+) -> Field:
     """Return seamless noise, TILE_PX squared, mean 0, standard deviation 1, clipped to -3..3.
 
     low and high bound its frequencies in waves a square; slope is how fast large waves outweigh small ones;
@@ -22,10 +24,10 @@ def cloud(name: str, cell_px: int, low: float, high: float, slope: float = 1.0, 
     rng = stream("cloud", name)
     fy = np.fft.fftfreq(TILE_PX)[:, None] * cell_px
     fx = np.fft.rfftfreq(TILE_PX)[None, :] * cell_px * stretch
-    frequency = np.hypot(fx, fy)
+    frequency = np.hypot(fx, fy).astype(np.float32)
     weight = np.where(frequency > 0, np.maximum(frequency, 1e-6) ** -slope, 0.0)
     weight *= (frequency >= low) & (frequency <= high)
-    spectrum = np.fft.rfft2(rng.standard_normal((TILE_PX, TILE_PX))) * weight
+    spectrum = np.fft.rfft2(rng.standard_normal((TILE_PX, TILE_PX), dtype=np.float32)) * weight
     field = np.fft.irfft2(spectrum, s=(TILE_PX, TILE_PX))
     spread = float(field.std()) or 1.0
     out = np.clip((field - field.mean()) / spread, -3, 3).astype(np.float32)
@@ -58,7 +60,9 @@ def cobbles(cell_px: int, per_square: int = 3) -> tuple[Field, Field]:
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             i, j = (cy + dy) % side, (cx + dx) % side
-            away = np.hypot(cx + dx + jitter[i, j, 0] - gx, cy + dy + jitter[i, j, 1] - gy).astype(np.float32)
+            away = np.hypot(cx + dx + jitter[i, j, 0] - gx, cy + dy + jitter[i, j, 1] - gy).astype(
+                np.float32
+            )
             closer = away < nearest
             second = np.where(closer, nearest, np.minimum(second, away))
             tone = np.where(closer, shade[i, j], tone)

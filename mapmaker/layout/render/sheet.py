@@ -67,11 +67,23 @@ class Sheet:
         left, top, right, bottom = bounds
         px = self.cell_px
         return (
-            slice(max(0, int((top - margin) * px)), min(self.height, int((bottom + margin) * px) + 1)),
-            slice(max(0, int((left - margin) * px)), min(self.width, int((right + margin) * px) + 1)),
+            slice(
+                max(0, int((top - margin) * px)), min(self.height, int((bottom + margin) * px) + 1)
+            ),
+            slice(
+                max(0, int((left - margin) * px)), min(self.width, int((right + margin) * px) + 1)
+            ),
         )
 
-    def noise(self, name: str, window: Window, low: float, high: float, slope: float = 1.0, stretch: float = 1.0) -> Field:
+    def noise(
+        self,
+        name: str,
+        window: Window,
+        low: float,
+        high: float,
+        slope: float = 1.0,
+        stretch: float = 1.0,
+    ) -> Field:
         """Return named noise for these pixels (see noise.cloud), at a place of its own for every map."""
         return tiled(cloud(name, self.cell_px, low, high, slope, stretch), *window, self._shift)
 
@@ -138,7 +150,9 @@ class Stencil:
     def lines(self, shapes: Iterable[BaseGeometry], width: float, value: int = 255) -> Stencil:
         """Draw the rings and lines of these shapes."""
         for shape in shapes:
-            for line in shapely.get_parts(shape.boundary if shape.geom_type.endswith("Polygon") else shape).tolist():
+            for line in shapely.get_parts(
+                shape.boundary if shape.geom_type.endswith("Polygon") else shape
+            ).tolist():
                 if line.length > 0:
                     self.line(line.coords, width, value)
         return self

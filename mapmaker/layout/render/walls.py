@@ -33,7 +33,9 @@ def wall_shape(sheet: Sheet, floor: BaseGeometry, secrets: bool) -> BaseGeometry
     if layout.kind == "cave":
         return _rock_face(floor, layout.columns, layout.rows).buffer(THICK["cave"])
     lines = [LineString(wall) for wall in layout.walls]
-    lines += [LineString(door.segment) for door in layout.doors if door.kind == "secret" and not secrets]
+    lines += [
+        LineString(door.segment) for door in layout.doors if door.kind == "secret" and not secrets
+    ]
     if not lines:
         return shapely.Polygon()
     whole = shapely.line_merge(unary_union(lines))
@@ -59,7 +61,9 @@ def paint_outside(sheet: Sheet, floor: BaseGeometry) -> Field:
     crags = np.clip(1 - ridge * 3, 0, 1)
     light = 0.62 + 0.5 * near + 0.09 * broad - 0.20 * crags
     sheet.pixels[:] = paper * (light + 0.02 * fine)[..., None]
-    sheet.darken(window, 0.5 * _hatching(sheet, floor, 0.5).mask() * (1 - inside), colour(sheet.palette.ink))
+    sheet.darken(
+        window, 0.5 * _hatching(sheet, floor, 0.5).mask() * (1 - inside), colour(sheet.palette.ink)
+    )
     return inside
 
 
@@ -76,18 +80,26 @@ def _hatching(sheet: Sheet, floor: BaseGeometry, plenty: float = 1.0) -> Stencil
             spots += rng.normal(0, 0.05, spots.shape)
             angles = rng.uniform(0, np.pi, count)
             half = rng.uniform(0.11, 0.2, count)
-            for (x, y), angle, long in zip(spots.tolist(), angles.tolist(), half.tolist(), strict=True):
+            for (x, y), angle, long in zip(
+                spots.tolist(), angles.tolist(), half.tolist(), strict=True
+            ):
                 dx, dy = np.cos(angle), np.sin(angle)
                 for k in (-1, 0, 1):
                     sx, sy = x - dy * k * 0.105, y + dx * k * 0.105
-                    stencil.line([(sx - dx * long, sy - dy * long), (sx + dx * long, sy + dy * long)], 0.026)
+                    stencil.line(
+                        [(sx - dx * long, sy - dy * long), (sx + dx * long, sy + dy * long)], 0.026
+                    )
     return stencil
 
 
 def cast_shadows(sheet: Sheet, inside: Field | None, walls: BaseGeometry) -> Field:
     """Darken the floor beside walls and to their lower right. Return the walls' mask."""
     window = sheet.whole
-    solid = body = sheet.stencil().fill(walls).mask() if not walls.is_empty else np.zeros((sheet.height, sheet.width), np.float32)
+    solid = body = (
+        sheet.stencil().fill(walls).mask()
+        if not walls.is_empty
+        else np.zeros((sheet.height, sheet.width), np.float32)
+    )
     if inside is not None:
         solid = np.maximum(body, 1 - inside)
     elif walls.is_empty:
@@ -114,11 +126,21 @@ def paint_walls(sheet: Sheet, floor: BaseGeometry | None, walls: BaseGeometry, b
     if kind == "cave" and floor is not None:
         _paint_cliffs(sheet, floor, body)
         return
-    top = colour(sheet.palette.wall) * (1 + 0.07 * sheet.noise("broad", window, 0.08, 3.0, 1.3) + 0.05 * sheet.noise("fine", window, 3.0, 30.0, 0.5))[..., None]
+    top = (
+        colour(sheet.palette.wall)
+        * (
+            1
+            + 0.07 * sheet.noise("broad", window, 0.08, 3.0, 1.3)
+            + 0.05 * sheet.noise("fine", window, 3.0, 30.0, 0.5)
+        )[..., None]
+    )
     mask = body
     outline = [walls]
     if kind in INDOORS and floor is not None:
-        band = floor.buffer(0.24 if kind == "dungeon" else 0.17, join_style="mitre" if kind == "dungeon" else "round")
+        band = floor.buffer(
+            0.24 if kind == "dungeon" else 0.17,
+            join_style="mitre" if kind == "dungeon" else "round",
+        )
         ring = unary_union([band.difference(floor), walls])
         mask = sheet.stencil().fill(ring).mask()
         outline = [ring]
@@ -126,7 +148,9 @@ def paint_walls(sheet: Sheet, floor: BaseGeometry | None, walls: BaseGeometry, b
     lines = sheet.stencil().lines(outline, 0.05)
     if kind in ("dungeon", "building", "wilderness"):
         _courses(sheet, lines)
-    sheet.darken(window, 0.9 * lines.mask() * np.clip(mask * 2 + sheet.blur(mask, 0.04) * 2, 0, 1), ink)
+    sheet.darken(
+        window, 0.9 * lines.mask() * np.clip(mask * 2 + sheet.blur(mask, 0.04) * 2, 0, 1), ink
+    )
     lit = np.clip(mask - sheet.shifted(mask, 0.05, 0.05), 0, 1)
     sheet.pixels[window] += (0.10 * lit * mask)[..., None]
 
@@ -137,7 +161,11 @@ def _paint_cliffs(sheet: Sheet, floor: BaseGeometry, body: Field) -> None:
     inside = sheet.stencil().fill(floor).mask()
     ragged = 0.22 * sheet.noise("ridge", window, 0.25, 5.0, 1.2)
     rim = np.clip((sheet.blur(inside, 0.3) * 2 + ragged - 0.18) * 3.0, 0, 1) * (1 - inside)
-    stone = colour(sheet.palette.wall) * (1.02 + 0.09 * sheet.noise("broad", window, 0.08, 3.0, 1.3))[..., None]
+    rim *= np.clip(sheet.blur(inside, 0.3) * 9 - 0.15, 0, 1)
+    stone = (
+        colour(sheet.palette.wall)
+        * (1.02 + 0.09 * sheet.noise("broad", window, 0.08, 3.0, 1.3))[..., None]
+    )
     sheet.lay(window, 0.9 * rim, stone)
     lip = np.clip((rim - sheet.blur(rim, 0.09)) * 2.2, 0, 1)
     sheet.darken(window, 0.35 * lip, ink)
@@ -148,11 +176,17 @@ def _paint_cliffs(sheet: Sheet, floor: BaseGeometry, body: Field) -> None:
         while place < line.length - 0.05:
             a, b = line.interpolate(place), line.interpolate(place + 0.05)
             out = np.array([a.y - b.y, b.x - a.x]) / 0.05
-            out = out if not floor.contains(shapely.Point(a.x + out[0] * 0.1, a.y + out[1] * 0.1)) else -out
+            out = (
+                out
+                if not floor.contains(shapely.Point(a.x + out[0] * 0.1, a.y + out[1] * 0.1))
+                else -out
+            )
             long, lean = rng.uniform(0.1, 0.36), rng.normal(0, 0.25)
             side = np.array([-out[1], out[0]]) * lean
             start = np.array([a.x, a.y])
-            strokes.line([start, start + (out + side) * long * 0.6, start + (out + side * 0.4) * long], 0.03)
+            strokes.line(
+                [start, start + (out + side) * long * 0.6, start + (out + side * 0.4) * long], 0.03
+            )
             place += float(rng.uniform(0.1, 0.34))
     sheet.darken(window, 0.7 * strokes.mask() * (1 - inside), ink)
     edge = np.clip(body * (0.75 + 0.3 * sheet.noise("broken", window, 0.4, 4.0, 0.8)), 0, 1)
@@ -170,7 +204,9 @@ def _courses(sheet: Sheet, stencil: Stencil) -> None:
             dx, dy = b.x - a.x, b.y - a.y
             norm = np.hypot(dx, dy) or 1.0
             nx, ny = -dy / norm * half, dx / norm * half
-            stencil.line(sheet.unsteady(np.array([(a.x - nx, a.y - ny), (a.x + nx, a.y + ny)])), 0.028, 190)
+            stencil.line(
+                sheet.unsteady(np.array([(a.x - nx, a.y - ny), (a.x + nx, a.y + ny)])), 0.028, 190
+            )
             place += float(sheet.rng.uniform(0.3, 0.62))
 
 
@@ -180,13 +216,27 @@ def draw_door(brush: Brush, door: Door, secrets: bool) -> None:
     if door.kind == "secret":
         if secrets:
             brush.box(-0.5, -0.1, 1.0, 0.2, tint(brush.palette.wall), 0.05)
-            brush.line([(0.09, -0.16), (-0.09, -0.12), (-0.09, -0.02), (0.09, 0.02), (0.09, 0.12), (-0.09, 0.16)], 0.05)
+            brush.line(
+                [
+                    (0.09, -0.16),
+                    (-0.09, -0.12),
+                    (-0.09, -0.02),
+                    (0.09, 0.02),
+                    (0.09, 0.12),
+                    (-0.09, 0.16),
+                ],
+                0.05,
+            )
         return
     wood, metal = tint(brush.palette.timber), tint(brush.palette.metal)
     for side in (-1, 1):
         brush.box(side * 0.46 - 0.07, -0.17, 0.14, 0.34, tint(brush.palette.wall), 0.04)
     if door.open:
-        brush.line([(0.4 * np.cos(t), 0.78 * np.sin(t)) for t in np.linspace(0.1, 1.4, 7)], 0.02, tint(brush.palette.shade))
+        brush.line(
+            [(0.4 * np.cos(t), 0.78 * np.sin(t)) for t in np.linspace(0.1, 1.4, 7)],
+            0.02,
+            tint(brush.palette.shade),
+        )
         brush.box(-0.42, 0.02, 0.12, 0.76, wood, 0.04, cast=0.5)
         return
     brush.box(-0.4, -0.085, 0.8, 0.17, wood, 0.045, cast=0.6)
@@ -219,7 +269,14 @@ def draw_stairs(brush: Brush, flight: Stairs) -> None:
         dark = share if flight.goes == "down" else 0.35 * (1 - share)
         shade = tuple(int(v) for v in stone + (ink - stone) * (0.08 + 0.62 * dark))
         squeeze = 0.09 + (0.16 * share if flight.goes == "down" else 0.0)
-        brush.box(-long / 2 + long * share, -wide / 2 + squeeze, long / steps, wide - 2 * squeeze, shade, 0.028)
+        brush.box(
+            -long / 2 + long * share,
+            -wide / 2 + squeeze,
+            long / steps,
+            wide - 2 * squeeze,
+            shade,
+            0.028,
+        )
 
 
 def paint_grid(sheet: Sheet, where: Field | None) -> None:
