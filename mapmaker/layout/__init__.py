@@ -1,10 +1,10 @@
 """Floor plans by rule, and the ink-and-wash pictures drawn of them.
 
-`plan(kind, seed)` gives a Layout (rooms, walls, doors, lights, in squares), `render(layout)` its picture.
-Both are the same to the byte for the same seed, in every process.
+`plan(kind, seed)` gives a Layout (rooms, walls, doors, lights, in squares), `render(layout)` its
+picture. Both are the same to the byte for the same seed, in every process.
 """
 
-from mapmaker.layout import building, cave, dungeon, wilderness  # noqa: F401  each registers its kind
+from mapmaker.layout import building, cave, dungeon, wilderness  # noqa: F401 they register
 from mapmaker.layout.connect import is_playable, walking_graph
 from mapmaker.layout.kinds import KINDS, plan
 from mapmaker.layout.palettes import PALETTES, Palette

@@ -1,4 +1,4 @@
-"""Buildings: a footprint of one to three wings, rooms wall to wall, windows, and the ground outside."""
+"""Buildings: a footprint of wings, rooms wall to wall, windows, the ground outside."""
 
 from dataclasses import dataclass, field
 
@@ -122,7 +122,7 @@ def _house(rng: Generator, lot: Rect) -> _House:
 def _edges(
     house: _House,
 ) -> tuple[dict[tuple[int, int], list[Segment]], dict[int, list[tuple[Segment, Cell]]]]:
-    """Return the wall squares between two rooms, and those of each room to the outside with the cell there."""
+    """Return the wall edges between two rooms, and those to the outside with the cell there."""
     between: dict[tuple[int, int], list[Segment]] = {}
     outside: dict[int, list[tuple[Segment, Cell]]] = {}
     for (c, r), k in sorted(house.owner.items()):
@@ -248,7 +248,7 @@ def _flight(rng: Generator, house: _House, k: int, kept: set[Cell]) -> Stairs | 
 
 @KINDS.register("building")
 def plan_building(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
-    """Return a house (on large maps a street of them) with doors, windows, furniture and a garden."""
+    """Return a house (on large maps several) with doors, windows, furniture and a garden."""
     theme = pick(rng, sorted(THEMES))
     furniture = Furniture()
     rooms: list[Room] = []

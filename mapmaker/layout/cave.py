@@ -121,13 +121,13 @@ def _openings(floor: Polygon, columns: int, rows: int) -> list[Segment]:
 
 
 def _walls(floor: Polygon, columns: int, rows: int) -> tuple[tuple[Point, ...], ...]:
-    """Return the rock's face as polylines, vertices at least 0.36 squares apart, open at the border."""
+    """Return the rock's face as polylines, open at the border, vertices 0.36 squares apart."""
     frame = box(0, 0, columns, rows).boundary.buffer(1e-6)
     return geometry.as_walls(floor.boundary.difference(frame), 0.36)
 
 
 def _simple_floor(floor: Polygon) -> Polygon:
-    """Return the floor with vertices as far apart as walls want them, so that paint and walls agree."""
+    """Return the floor with vertices as far apart as walls want, so that both agree."""
     rings = []
     for ring in (floor.exterior, *floor.interiors):
         points = geometry.spaced(geometry.snap(Polygon(ring).simplify(0.05).exterior.coords), 0.38)

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def stream(*name: object) -> Generator:
-    """Return the numbers called by this name: the same name gives the same numbers in every process."""
+    """Return the numbers called by this name: the same name, the same numbers, everywhere."""
     digest = blake2b("/".join(map(str, name)).encode(), digest_size=16).digest()
     return Generator(Philox(key=int.from_bytes(digest, "little")))
 

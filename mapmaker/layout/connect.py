@@ -45,9 +45,10 @@ def pairs_to_join(rng: Generator, places: list[Point], loops: float = 0.3) -> li
 
 
 def walking_graph(layout: Layout, doors_open: bool = True) -> nx.Graph:
-    """Return where one can stand and step: nodes (i, j) are the points ((i + .5) / 2, (j + .5) / 2).
+    """Return where one can stand and step: node (i, j) is the point ((i + .5) / 2, (j + .5) / 2).
 
-    Walls and windows stop a step; doors only when doors_open is false. Water, chasms and rock cannot be stood on.
+    Walls and windows stop a step; doors only when doors_open is false. Nobody stands on water, in
+    chasms or in rock.
     """
     n = PER_SQUARE
     i, j = np.meshgrid(np.arange(layout.columns * n), np.arange(layout.rows * n), indexing="ij")
@@ -77,7 +78,7 @@ def walking_graph(layout: Layout, doors_open: bool = True) -> nx.Graph:
 
 
 def is_playable(layout: Layout) -> bool:
-    """Tell whether every room can be reached from every other, all doors open, and has a place to stand."""
+    """Tell whether every room can be reached from every other with all doors open."""
     graph = walking_graph(layout)
     where = {node: k for k, part in enumerate(nx.connected_components(graph)) for node in part}
     home: int | None = None

@@ -30,7 +30,7 @@ class Chamber:
         return (self.x + self.w / 2, self.y + self.h / 2)
 
     def outline(self) -> BaseGeometry:
-        """Return the floor: a box, a box with cut corners, or a disc with a landing at every door."""
+        """Return the floor: a box, one with cut corners, or a disc with a landing a door."""
         whole = box(self.x, self.y, self.x + self.w, self.y + self.h)
         if self.shape == "round":
             disc = Spot(self.middle).buffer(self.w / 2, quad_segs=5)

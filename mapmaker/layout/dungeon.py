@@ -156,7 +156,7 @@ def _near(used: list[Segment]) -> bool:
 
 @KINDS.register("dungeon")
 def plan_dungeon(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
-    """Return a dungeon: chambers, corridors with loops, doors of three kinds, stairs and ways out."""
+    """Return a dungeon: chambers, corridors with loops, doors of three kinds, stairs, ways out."""
     theme = pick(rng, sorted(THEMES))
     purposes, floors, corridor_floor = THEMES[theme]
     owner = np.full((rows, columns), ROCK)

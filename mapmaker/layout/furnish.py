@@ -77,7 +77,7 @@ class Furnisher:
         return [found[int(i)] for i in order]
 
     def _count(self, most: int, share: float) -> int:
-        """Return how many to put: `most` is for a room of twelve squares, larger rooms take more."""
+        """Return how many to put: `most` in a room of twelve squares, more in larger ones."""
         tries = round(most * max(1.0, len(self.cells) / 12)) if most > 1 else most
         return sum(bool(self.rng.random() < share) for _ in range(tries))
 

@@ -43,7 +43,10 @@ def scatter(
     welcome: Callable[[float, float], float],
     apart: float = 0.8,
 ) -> list[tuple[float, float, float]]:
-    """Return (x, y, radius) of round things: accepted with chance welcome(x, y), `apart` radii from each other."""
+    """Return (x, y, radius) of round things, strewn.
+
+    A spot is taken with chance welcome(x, y) when it is `apart` times both radii from all others.
+    """
     found: list[tuple[float, float, float]] = []
     known = np.zeros((0, 3))
     spots = rng.uniform((-0.4, -0.4), (columns + 0.4, rows + 0.4), (tries, 2))
@@ -88,7 +91,7 @@ def plant_outside(
     rows: int,
     furniture: Furniture,
 ) -> list[Area]:
-    """Return the grounds round a building, and plant them: paths to the doors, trees, a yard's things."""
+    """Return the grounds round a building, with paths to its doors, and plant them."""
     whole = box(0, 0, columns, rows)
     areas = geometry.areas(ground, whole)
     around = density(rng, columns, rows)

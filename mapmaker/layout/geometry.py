@@ -68,14 +68,17 @@ def room_of(name: str, shape: BaseGeometry) -> Room:
 def walls_round(
     regions: Iterable[BaseGeometry], openings: Iterable[Segment]
 ) -> tuple[tuple[Point, ...], ...]:
-    """Return walls along every region's outline, broken at the openings (which lie on the outlines)."""
+    """Return walls along every region's outline, broken at the openings that lie on it."""
     lines = unary_union([region.boundary for region in regions])
     gaps = unary_union([LineString(gap) for gap in openings])
     return as_walls(lines.difference(gaps) if not gaps.is_empty else lines)
 
 
 def as_walls(lines: BaseGeometry, apart: float = 0.0) -> tuple[tuple[Point, ...], ...]:
-    """Return the lines as merged, sorted polylines on the lattice; vertices at least `apart` squares apart."""
+    """Return the lines as merged, sorted polylines on the lattice.
+
+    Vertices within a polyline are at least `apart` squares apart.
+    """
     merged = linemerge(lines) if isinstance(lines, MultiLineString) else lines
     walls = []
     for line in shapely.get_parts(merged).tolist():

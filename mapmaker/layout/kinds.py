@@ -21,8 +21,9 @@ KINDS: Registry[Planner] = Registry("kind of map")
 def plan(kind: str, seed: int, columns: int = 15, rows: int = 15) -> Layout:
     """Return the floor plan of this kind and seed, columns x rows squares.
 
-    Equal arguments give equal plans, in every process. A plan with a room nobody can reach is drawn again.
-    Raises UnknownName for a kind that is not in KINDS, MapmakerError for a side outside 5 to 60 squares.
+    Equal arguments give equal plans, in every process. A plan with a room nobody can reach is
+    drawn again. Raises UnknownName for a kind that is not in KINDS, MapmakerError for a side
+    outside 5 to 60 squares.
     """
     planner = KINDS.get(kind)
     for name, side in (("columns", columns), ("rows", rows)):

@@ -15,8 +15,9 @@ def tint(code: str) -> Colour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
-    """Colours as #rrggbb. outside: hatch (ink strokes on paper) or rock (painted, darker with depth).
+    """The colours of a map, as #rrggbb.
 
+    outside is hatch (ink strokes on paper) or rock (painted, darker with depth).
     ambient, when set, is the colour all light is multiplied with before the lamps are lit: night.
     """
 

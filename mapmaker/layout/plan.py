@@ -52,7 +52,7 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class Stairs:
-    """A flight: top left corner, size, the angle one walks in degrees clockwise from east, up or down."""
+    """A flight: top left corner, size, degrees clockwise from east that one walks, up or down."""
 
     position: Point
     size: Point
@@ -76,7 +76,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Prop:
-    """A thing that is drawn: middle, size in squares, degrees clockwise, and a number that varies it."""
+    """A thing to draw: middle, size in squares, degrees clockwise, a number that varies it."""
 
     kind: str
     position: Point
@@ -89,8 +89,8 @@ class Prop:
 class Layout:
     """One floor plan. `walls` are broken where doors, windows and exits stand.
 
-    cells holds one text a row, one character a square (see CODES). exits are openings on the picture's edge;
-    stairs are ways out too. Everything is in squares.
+    cells holds one text a row, one character a square (see CODES). exits are openings on the
+    picture's edge; stairs are ways out too. Everything is in squares.
     """
 
     kind: str
@@ -120,7 +120,7 @@ class Layout:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Layout:
-        """Read what `to_json` wrote. Raises MapmakerError, naming the key, when a part is missing or odd."""
+        """Read what `to_json` wrote. Raises MapmakerError, naming the key, when a part is odd."""
         key = "squares"
         try:
             columns, rows = (int(side) for side in data["squares"])

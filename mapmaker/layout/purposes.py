@@ -2,7 +2,8 @@
 
 from mapmaker.layout.plan import Point
 
-#: purpose: (thing, where, at most, share of the free places). where: wall, corner, middle, centre, rows, pillars.
+#: purpose: (thing, where, at most, share of the places).
+#: where: wall, corner, middle, centre, rows, pillars.
 PURPOSES: dict[str, tuple[tuple[str, str, int, float], ...]] = {
     "Guard room": (
         ("table", "centre", 1, 1),

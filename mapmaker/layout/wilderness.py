@@ -1,8 +1,8 @@
-"""Out of doors: woods and clearings, rivers with bridges, roads, lakes, camps, stone rings and ruins."""
+"""Out of doors: woods and clearings, rivers, roads, lakes, camps, stone rings and ruins."""
 
 import numpy as np
 from numpy.random import Generator
-from shapely.geometry import LineString, box
+from shapely.geometry import LineString, Polygon, box
 from shapely.geometry import Point as Spot
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
@@ -26,6 +26,10 @@ THEMES = (
     "ruin",
     "marsh",
 )
+
+
+#: What grows and lies between the trees, as often as it shall come up.
+_UNDERGROWTH = ("bush",) * 4 + ("tuft",) * 7 + ("rock",) * 5 + ("flowers",) * 3 + ("stump", "log")
 
 
 class _Land:
@@ -167,6 +171,9 @@ def _scene(land: _Land, theme: str) -> None:
             land.clearing(pick(rng, ("Clearing", "Glade", "Hollow", "Meadow", "Dell")), at, size)
     if not land.rooms:
         _driest(land)
+    if not land.furniture.lights and land.rooms and rng.random() < 0.5:
+        place = Polygon(land.rooms[0].polygon).representative_point()
+        land.furniture.put(rng, "campfire", (place.x, place.y), (0.9, 0.9))
 
 
 def _pools(land: _Land) -> None:
@@ -284,14 +291,18 @@ def _grow(land: _Land, theme: str) -> None:
         lambda: float(rng.uniform(0.15, 0.42)),
         lambda x, y: 0.5 * near(x, y),
     ):
-        thing = pick(
-            rng, ("bush", "tuft", "tuft", "tuft", "rock", "rock", "flowers", "stump", "log")
-        )
+        thing = pick(rng, _UNDERGROWTH)
         size = (4.2 * r, 1.5 * r) if thing == "log" else (2 * r, 2 * r)
         land.furniture.put(rng, thing, (x, y), size, int(rng.integers(360)))
     shore = unary_union(land.water) if land.water else None
     if shore is not None:
-        rim = keep_off(shore.buffer(0.25).difference(shore.buffer(-0.35)), columns, rows)
+        rim = keep_off(
+            shore.buffer(0.25)
+            .difference(shore.buffer(-0.35))
+            .difference(unary_union(land.roads).buffer(0.75)),
+            columns,
+            rows,
+        )
         for x, y, r in scatter(
             rng,
             columns,
@@ -311,7 +322,7 @@ def _grow(land: _Land, theme: str) -> None:
 
 @KINDS.register("wilderness")
 def plan_wilderness(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
-    """Return a piece of country: one theme, named clearings, trees that leave paths and places free."""
+    """Return a piece of country: one theme, named clearings, trees that leave paths free."""
     theme = pick(rng, THEMES)
     land = _Land(rng, columns, rows)
     land.meadows()

@@ -40,9 +40,11 @@ def render(
 ) -> Image.Image:
     """Return the layout's picture: RGB, columns * cell_px wide, rows * cell_px high.
 
-    palette: a name from PALETTES, else the one the layout drew. grid: lines on the multiples of cell_px.
+    palette: a name from PALETTES, else the one the layout drew.
+    grid: lines on the multiples of cell_px.
     secrets: mark secret doors, which otherwise look like wall. Equal arguments give equal bytes.
-    Raises UnknownName for a palette that is not in PALETTES, MapmakerError for squares too small or large.
+    Raises UnknownName for a palette that is not in PALETTES, MapmakerError for squares too small
+    or too large.
     """
     if not SMALLEST_PX <= cell_px <= LARGEST_PX:
         raise MapmakerError(

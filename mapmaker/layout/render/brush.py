@@ -1,4 +1,4 @@
-"""A brush for things: shapes in a thing's own frame, painted on a clear layer, with the shadows they cast."""
+"""A brush for things: shapes in a thing's own frame, on a clear layer, with their shadows."""
 
 from typing import Any
 
@@ -31,7 +31,8 @@ def darker(a: Colour, share: float = 0.25) -> Colour:
 class Brush:
     """Draws things one after another on one layer; `lay()` puts the layer on the sheet.
 
-    Coordinates are squares in the frame of the thing last placed: its middle at 0, 0, turned by its angle.
+    Coordinates are squares in the frame of the thing last placed: its middle at 0, 0, turned by
+    its angle.
     """
 
     def __init__(self, sheet: Sheet) -> None:
@@ -77,7 +78,7 @@ class Brush:
         return np.asarray(points, float) @ self._turn + self._origin
 
     def poly(self, points: Any, fill: Colour, ink: float = 0.04, cast: float = 0.0) -> None:
-        """Fill a polygon and ink its outline. cast is the height whose shadow falls, in quarter squares."""
+        """Fill a polygon and ink its outline; cast is its height in quarter squares."""
         spots = self._at(points)
         flat = (spots * self._k).ravel().tolist()
         if cast:

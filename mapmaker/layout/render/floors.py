@@ -1,4 +1,4 @@
-"""Floors and ground: washes with grain, flagstones, planks, tiles, cobbles, water with its shore."""
+"""Floors and ground: washes with grain, stones, planks, tiles, water with its shore."""
 
 from itertools import groupby
 
@@ -75,6 +75,7 @@ def _wash(sheet: Sheet, kind: str, window: Window, mask: Field) -> None:
         if kind == "meadow":
             paint *= 1.04
     if kind == "cobble":
+        paint *= 0.86 if sheet.layout.kind == "building" else 0.95
         shade, joint = cobbles(sheet.cell_px)
         paint *= (1 + 0.085 * tiled(shade, *window) - 0.33 * tiled(joint, *window))[..., None]
     if kind in ("cave", "dirt", "path"):
@@ -93,7 +94,7 @@ def _soft_rim(sheet: Sheet, shape: BaseGeometry, window: Window, strength: float
 
 
 def _wet(sheet: Sheet, kind: str, shape: BaseGeometry, window: Window, mask: Field) -> None:
-    """Paint water: pale at the shore, deep in the middle, rings along the edge. A chasm falls to ink."""
+    """Paint water: pale at the shore, deep in the middle, ringed. A chasm falls to ink."""
     palette = sheet.palette
     shallow, deep = (colour(palette.water), colour(palette.deep))
     if kind == "chasm":

@@ -26,7 +26,7 @@ def light_up(sheet: Sheet, solid: Field) -> None:
 
 
 def _pool(sheet: Sheet, light: Light, solid: Field) -> tuple[tuple[slice, slice], Field]:
-    """Return the window a lamp lights and how brightly: rays march until something solid stops them."""
+    """Return the window a lamp lights, and how brightly: rays march until something stops them."""
     x, y = light.position
     reach = light.range
     window = sheet.window((x, y, x, y), reach)

@@ -18,8 +18,8 @@ def cloud(
 ) -> Field:
     """Return seamless noise, TILE_PX squared, mean 0, standard deviation 1, clipped to -3..3.
 
-    low and high bound its frequencies in waves a square; slope is how fast large waves outweigh small ones;
-    stretch > 1 draws it out along x.
+    low and high bound its frequencies in waves a square; slope is how fast large waves outweigh
+    small ones; stretch > 1 draws it out along x.
     """
     rng = stream("cloud", name)
     fy = np.fft.fftfreq(TILE_PX)[:, None] * cell_px
@@ -45,7 +45,7 @@ def tiled(field: Field, rows: slice, columns: slice, shift: tuple[int, int] = (0
 
 @lru_cache(maxsize=8)
 def cobbles(cell_px: int, per_square: int = 3) -> tuple[Field, Field]:
-    """Return seamless round stones: their tone (-1..1, one a stone) and how near a pixel is to a joint (0..1)."""
+    """Return seamless round stones: tone (-1..1, one a stone) and nearness to a joint (0..1)."""
     rng = stream("cobbles", per_square)
     stones = max(2, TILE_PX * per_square // cell_px // 2)
     side = stones * 2

@@ -1,4 +1,4 @@
-"""The sheet being painted: colour in floats, stencils drawn larger and reduced, one shared unsteadiness of hand."""
+"""The sheet being painted: colour in floats, stencils drawn larger, one unsteady hand."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Sheet:
         return shapely.transform(shape.segmentize(step), self.unsteady)
 
     def window(self, bounds: Sequence[float], margin: float = 0.0) -> Window:
-        """Return the pixels that these bounds in squares touch, `margin` squares more on each side."""
+        """Return the pixels these bounds in squares touch, `margin` squares more on each side."""
         left, top, right, bottom = bounds
         px = self.cell_px
         return (
@@ -84,7 +84,7 @@ class Sheet:
         slope: float = 1.0,
         stretch: float = 1.0,
     ) -> Field:
-        """Return named noise for these pixels (see noise.cloud), at a place of its own for every map."""
+        """Return named noise for these pixels (see noise.cloud), at a place of the map's own."""
         return tiled(cloud(name, self.cell_px, low, high, slope, stretch), *window, self._shift)
 
     def stencil(self, window: Window | None = None) -> Stencil:
@@ -96,11 +96,11 @@ class Sheet:
         part += (paint - part) * mask[..., None]
 
     def darken(self, window: Window, amount: Field, shade: Any = 0.0) -> None:
-        """Pull towards a shade: amount 0..1; the shade multiplies, as a wash over dry paint does."""
+        """Multiply with a shade as far as amount (0..1) says: a wash over dry paint."""
         self.pixels[window] *= 1 - amount[..., None] * (1 - np.asarray(shade, np.float32))
 
     def blur(self, mask: Field, radius: float) -> Field:
-        """Return the mask blurred by `radius` squares, at a third of the size when that is enough."""
+        """Return the mask blurred by `radius` squares; wide blurs work at a third of the size."""
         px = radius * self.cell_px
         picture = Image.fromarray((np.clip(mask, 0, 1) * 255).astype(np.uint8))
         if px >= 6 and min(picture.size) > 24:

@@ -156,7 +156,7 @@ def paint_walls(sheet: Sheet, floor: BaseGeometry | None, walls: BaseGeometry, b
 
 
 def _paint_cliffs(sheet: Sheet, floor: BaseGeometry, body: Field) -> None:
-    """Paint the rock's face round a cave: a lit ragged rim, an inked edge, strokes that run back from it."""
+    """Paint the rock's face round a cave: a lit ragged rim, an inked edge, strokes running back."""
     window, ink = sheet.whole, colour(sheet.palette.ink)
     inside = sheet.stencil().fill(floor).mask()
     ragged = 0.22 * sheet.noise("ridge", window, 0.25, 5.0, 1.2)
@@ -280,7 +280,7 @@ def draw_stairs(brush: Brush, flight: Stairs) -> None:
 
 
 def paint_grid(sheet: Sheet, where: Field | None) -> None:
-    """Draw the grid: one line on every multiple of cell_px, pixel exact, only on the floor when there is a mask."""
+    """Draw one line on every multiple of cell_px, pixel exact; with a mask only where it is set."""
     px = sheet.cell_px
     amount = np.zeros((sheet.height, sheet.width), np.float32)
     thick = max(1, px // 50)
