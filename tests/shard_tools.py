@@ -28,8 +28,8 @@ def draw_map(seed: int, cells: tuple[int, int], cell_px: int, phase: tuple[int, 
     return Image.fromarray(pixels[top : top + height, left : left + width])
 
 
-def make_dataset(home: Path, count: int = 12, cells: tuple[int, int] = (6, 5)) -> Dataset:
-    """Write `count` maps of 10 px cells, two a group, as the data set `maps`; kept.json lists them."""
+def make_dataset(home: Path, count: int = 12, cells: tuple[int, int] = (5, 4)) -> Dataset:
+    """Write `count` maps of 10 px cells, two a group, as the data set `maps`, with kept.json."""
     dataset = Workspace(home).dataset("maps")
     images = [draw_map(seed, cells, 10) for seed in range(count)]
     return add_pictures(dataset, images, {"cell_px": 10.0, "phase": [0, 0], "source": "layout"})

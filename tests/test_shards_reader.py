@@ -290,7 +290,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("harm", HOSTILE, ids=lambda f: f.__name__.strip("_"))
 def test_a_hostile_shard_is_refused_by_its_structure(raw, harm):
-    """Links, external and virtual storage, chunks and odd shapes are named before a value is read."""
+    """Links, storage elsewhere, chunks and odd shapes are named before a value is read."""
     path = raw / "00000.h5"
     with h5py.File(path, "r+") as file:
         assert len(file["images"]) == 6

@@ -24,7 +24,7 @@ def draw_views(augment: str, count: int, *, seed: int, sha256: str, crop: int) -
     words = np.frombuffer(bytes.fromhex(sha256), dtype=">u8").astype(np.uint64)
     source = np.random.Philox(
         key=np.array([seed, words[0]], dtype=np.uint64),
-        counter=np.array([0, crop, words[1], words[2]], dtype=np.uint64),
+        counter=np.array([crop << 32, *words[1:]], dtype=np.uint64),
     )
     others = SYMMETRIES[augment][1:]
     # Raw words are the same in every numpy; the order of `permutation` is not promised.

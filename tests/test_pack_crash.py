@@ -1,0 +1,168 @@
+"""Killed, starved of room, damaged: running the same command again always finishes the work."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from shard_tools import contents, kept_from_file, make_dataset, pack_all
+
+from mapmaker.shards.reader import open_shards
+from mapmaker.workspace import Dataset
+
+RUN = """
+import sys, json
+from pathlib import Path
+import mapmaker.shards.pack as stage
+from mapmaker.errors import MapmakerError
+from mapmaker.events import Step
+from mapmaker.shards.config import PackConfig
+from mapmaker.workspace import Dataset
+
+if __name__ == "__main__":
+    stage.kept = lambda dataset: json.loads((dataset.root / "kept.json").read_text())
+    config = PackConfig(**json.loads(sys.argv[2]))
+    print("ready", flush=True)
+    try:
+        for event in stage.pack(Dataset(Path(sys.argv[1])), config):
+            print(event, flush=True)
+    except MapmakerError as error:
+        print(f"{type(error).__name__}: {error} {error.hint}", flush=True)
+        sys.exit(error.exit_code)
+"""
+OPTIONS = {"size": 64, "squares": 4, "augment": "none", "shard_mb": 0.03, "engine": "serial"}
+
+
+@pytest.fixture
+def script(tmp_path) -> Path:
+    path = tmp_path / "run_pack.py"
+    path.write_text(RUN)
+    return path
+
+
+def start(script: Path, dataset: Dataset, **options) -> subprocess.Popen:
+    words = [sys.executable, str(script), str(dataset.root), json.dumps(OPTIONS | options)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+
+def kill_after(process: subprocess.Popen, lines: int, wait_s: float) -> bool:
+    """SIGKILL a run some time after it has said so many lines; returns whether it was alive."""
+    for _ in range(lines):
+        process.stdout.readline()
+    time.sleep(wait_s)
+    alive = process.poll() is None
+    process.kill()
+    process.stdout.close()
+    process.wait()
+    return alive
+
+
+@pytest.fixture
+def whole(tmp_path, monkeypatch) -> dict[str, str]:
+    """What an uninterrupted run leaves."""
+    monkeypatch.setattr("mapmaker.shards.pack.kept", kept_from_file)
+    dataset = make_dataset(tmp_path / "whole", count=30)
+    pack_all(dataset, **OPTIONS)
+    return contents(dataset.shards(64))
+
+
+@pytest.mark.slow
+def test_kill_9_at_any_moment_loses_nothing(tmp_path, script, whole):
+    """Eight kills between the first look and the card; then one run ends as if none had been."""
+    dataset = make_dataset(tmp_path / "killed", count=30)
+    rng = random.Random(7)
+    alive = 0
+    for lines in (1, 8, 12, 14, 4, 4, 4, 4):
+        process = start(script, dataset)
+        alive += kill_after(process, lines, rng.uniform(0, 0.01))
+        for path in dataset.shards(64).glob("*.h5"):
+            assert contents(dataset.shards(64))[path.name] == whole[path.name]
+
+    done, _ = pack_all(dataset, **OPTIONS)
+
+    assert alive >= 5
+    assert done.data["written"] < done.data["shards"]
+    assert contents(dataset.shards(64)) == whole
+
+
+@pytest.mark.slow
+def test_kill_9_while_replacing_keeps_the_old_shards(tmp_path, script, whole):
+    """Whenever a re-pack with another recipe dies, the old card and its files are whole."""
+    dataset = make_dataset(tmp_path / "killed", count=30)
+    pack_all(dataset, **OPTIONS)
+    for lines in (10, 34, 37):
+        process = start(script, dataset, squares=3)
+        kill_after(process, lines, 0.002)
+        shards = open_shards(dataset.shards(64))
+        shards.verify()
+        assert shards.card["squares"] == 4
+
+    pack_all(dataset, **OPTIONS)
+
+    assert contents(dataset.shards(64)) == whole
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_killed_parent(tmp_path, script, whole):
+    """No worker outlives a killed run, and the next run may begin at once."""
+    dataset = make_dataset(tmp_path / "killed", count=30)
+    process = start(script, dataset, engine="processes:2")
+    children = set()
+    for _ in range(12):
+        process.stdout.readline()
+        children |= set(descendants(process.pid))
+
+    kill_after(process, 0, 0.0)
+    done, _ = pack_all(dataset, **OPTIONS)
+    until = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < until:
+        time.sleep(0.05)
+
+    assert len(children) >= 2
+    assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
+    assert done.data["count"] == 30
+    assert contents(dataset.shards(64)) == whole
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below `pid`, from /proc."""
+    below = []
+    for path in Path("/proc").glob(f"{pid}/task/*/children"):
+        for child in map(int, path.read_text().split()):
+            below += [child, *descendants(child)]
+    return below
+
+
+def may_mount() -> bool:
+    unshare = shutil.which("unshare")
+    words = [unshare or "false", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"]
+    return os.name == "posix" and subprocess.run(words, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not may_mount(), reason="needs a user namespace to mount a small disk")
+def test_a_real_full_disk_is_one_line(tmp_path, script):
+    """On a disk of 1.5 MB with shards for 1.3 MB and room taken meanwhile: the file, the remedy."""
+    dataset = make_dataset(tmp_path / "home", count=12)
+    small = dataset.root / "shards"
+    small.mkdir()
+    fill = "import mapmaker.files as f; f.need_room = lambda *a: None; "
+    script.write_text(fill + script.read_text())
+    options = json.dumps(OPTIONS | {"size": 256, "shard_mb": 1.0})
+
+    run = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=1500k none "$1"; shift; exec "$@"']
+        + ["sh", str(small), sys.executable, str(script), str(dataset.root), options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    last = run.stdout.splitlines()[-1]
+    assert run.returncode == 5, run.stderr
+    assert "The disk is full" in last and "00001.h5" in last and "what was finished is kept" in last
+    assert "Traceback" not in run.stderr
