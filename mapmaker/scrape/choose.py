@@ -1,0 +1,78 @@
+"""Which of a map's files to fetch: the resolution a person asked for, and what to fall back on."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mapmaker.scrape.grammar import Find, slug
+
+_LOSSLESS = ("TIF", "TIFF", "PNG", "BMP")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Files of one map in one variant, the best first: the first that can be had is enough."""
+
+    choices: tuple[Find, ...]
+
+
+def choose(finds: Iterable[Find], dpi: str, limit: int | None = None) -> list[Wanted]:
+    """Return what to fetch of `finds` for --dpi and --limit (maps), in the pages' order.
+
+    best: the highest resolution, lossless before JPEG, the next lower ones as fall-backs.
+    A number: that resolution alone, and of maps that state none their plain picture.
+    all: everything. ZIP files are always wanted: nobody knows what is in them.
+    """
+    groups: dict[tuple[str, str | None], list[Find]] = {}
+    maps: dict[str, None] = {}
+    for find in finds:
+        if limit is not None and find.map_id not in maps and len(maps) == limit:
+            continue
+        maps[find.map_id] = None
+        groups.setdefault((find.map_id, find.variant), []).append(find)
+    wanted = []
+    for group in groups.values():
+        refused = [f for f in group if f.link.refusal]
+        zipped = [f for f in group if _is_zip(f) and not f.link.refusal]
+        pictures = [f for f in group if not f.link.refusal and f not in zipped]
+        wanted += [Wanted((f,)) for f in refused + zipped]
+        wanted += _pick(pictures, dpi)
+    return wanted
+
+
+def file_stem(find: Find, sha256: str) -> str:
+    """Return a picture's file name without suffix: date_title[_variant][_dpi]_hash.
+
+    Built from slugs and hexadecimal digits alone, so no page can write outside the folder.
+    """
+    parts = [find.map_id]
+    if find.variant and (variant := slug(find.variant)):
+        parts.append(variant)
+    if find.dpi:
+        parts.append(f"{find.dpi}dpi")
+    return "_".join([*parts, sha256[:8]])
+
+
+def _pick(pictures: list[Find], dpi: str) -> list[Wanted]:
+    if not pictures:
+        return []
+    if dpi == "all":
+        return [Wanted((f,)) for f in pictures]
+    best = sorted(pictures, key=lambda f: (-(f.dpi or 0), not _is_lossless(f)))
+    if dpi == "best":
+        return [Wanted(tuple(best))]
+    exact = [f for f in pictures if f.dpi == int(dpi)]
+    if not exact and all(f.dpi is None for f in pictures):
+        exact = [f for f in pictures if not _is_lossless(f)] or pictures
+    return [Wanted(tuple(exact))] if exact else []
+
+
+def _is_lossless(find: Find) -> bool:
+    return (find.format or _suffix(find)) in _LOSSLESS
+
+
+def _is_zip(find: Find) -> bool:
+    return _suffix(find) == "ZIP"
+
+
+def _suffix(find: Find) -> str:
+    return find.link.url.partition("?")[0].rsplit(".", 1)[-1].upper()

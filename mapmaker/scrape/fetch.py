@@ -1,0 +1,199 @@
+"""Fetching one wanted map: the best file that can be had, whole and checked, or the reason why not."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+
+from mapmaker.scrape.check import NotGood, picture_facts
+from mapmaker.scrape.choose import Wanted, file_stem
+from mapmaker.scrape.config import ScrapeConfig
+from mapmaker.scrape.grammar import Find
+from mapmaker.scrape.ledger import Ledger, Record
+from mapmaker.scrape.links import identity
+from mapmaker.scrape.manifest import gap
+from mapmaker.scrape.source import Source
+from mapmaker.scrape.unzip import picture_members, unpack
+from mapmaker.scrape.web import Answer, Refused, Web
+
+ASK_AGAIN_AFTER = timedelta(days=30)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one wanted map: pictures that are here, gaps, and how much was fetched now."""
+
+    pictures: list[tuple[Find, Record]] = field(default_factory=list)
+    gaps: list[dict] = field(default_factory=list)
+    fetched: int = 0
+    bytes: int = 0
+
+
+class Fetcher:
+    """Fetches into one data set. Safe to call from several threads."""
+
+    def __init__(
+        self, source: Source, config: ScrapeConfig, web: Web, ledger: Ledger, parts: Path
+    ) -> None:
+        self.source, self.config, self.web = source, config, web
+        self.ledger, self.parts = ledger, parts
+
+    def __call__(self, wanted: Wanted) -> Outcome:
+        """Return the outcome of trying a map's files in turn. Raises MissingPart, Halted."""
+        outcome = Outcome()
+        for find in wanted.choices:
+            self._take(find, outcome)
+            if outcome.pictures:
+                break
+        return outcome
+
+    def _take(self, find: Find, outcome: Outcome) -> None:
+        """Add to `outcome` the picture of `find`, the pictures in it, or a gap."""
+        key = identity(self.source, find.link.url)
+        if find.link.refusal:
+            outcome.gaps.append(_gap(find, find.link.refusal))
+            return
+        if record := self.ledger.good(key):
+            outcome.pictures.append((find, record))
+            return
+        known = self.ledger.refusal(key)
+        if known and not self._ask_again(known):
+            outcome.gaps.append(_gap(find, known["reason"], known))
+            return
+        if find.link.url.partition("?")[0].lower().endswith(".zip"):
+            self._take_zip(find, key, outcome)
+            return
+        part = self._part(key)
+        record = self._fetch(find, key, part)
+        if "reason" in record:
+            outcome.gaps.append(_gap(find, record["reason"], record))
+        else:
+            outcome.pictures.append((find, record))
+            outcome.fetched += 1
+            outcome.bytes += record["bytes"]
+
+    def _fetch(self, find: Find, key: str, part: Path) -> Record:
+        """Fetch and check one picture; return its record, or the record of why not."""
+        answer = None
+        try:
+            answer = self.web.file(find.link.url, part)
+            try:
+                facts = picture_facts(part)
+            except NotGood as bad:
+                answer, facts = self._from_archive(find, part, answer, bad)
+            record = {**_record(find, key, answer), **facts}
+            return self.ledger.place(part, file_stem(find, answer.sha256), record)
+        except (NotGood, Refused) as error:
+            return self.ledger.add(self._refusal(find, key, error, answer))
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _from_archive(
+        self, find: Find, part: Path, answer: Answer, bad: NotGood
+    ) -> tuple[Answer, dict[str, object]]:
+        """Ask the Wayback Machine for a file that came broken. Raises `bad` when it has no better."""
+        if not self.config.asks_wayback or answer.served_by == "wayback":
+            raise bad
+        try:
+            answer = self.web.file(find.link.url, part, live=False)
+            return answer, picture_facts(part)
+        except (NotGood, Refused) as error:
+            raise bad from error
+
+    def _refusal(
+        self, find: Find, key: str, error: Refused | NotGood, answer: Answer | None
+    ) -> Record:
+        record = {
+            "key": key, "picture_url": find.link.url, "reason": error.reason,
+            "wayback": self.config.asks_wayback,
+        }  # fmt: skip
+        if isinstance(error, Refused):
+            said = {"status": error.status, "again": error.again, "attempts": error.attempts}
+        else:
+            said = {"status": answer.status, "attempts": answer.attempts} if answer else {}
+            said["again"] = False
+        return {**record, **said}
+
+    def _ask_again(self, known: Record) -> bool:
+        """True when a gap is worth another request: it may pass, or nobody asked the Wayback yet."""
+        unasked = self.config.asks_wayback and not known.get("wayback")
+        age = datetime.now(UTC) - datetime.fromisoformat(known["fetched_at"])
+        return self.config.verify or known["again"] or unasked or age > ASK_AGAIN_AFTER
+
+    def _take_zip(self, find: Find, key: str, outcome: Outcome) -> None:
+        """Add every picture of a ZIP file. It is fetched only while one of them is missing."""
+        members = self.ledger.members(key)
+        if members is not None and all(self._is_settled(r) for r in members):
+            for record in members:
+                self._note_member(find, record, outcome)
+            return
+        part = self._part(key)
+        try:
+            answer, names = self.web.file(find.link.url, part), []
+            for name, member in picture_members(part, self.config.max_file_bytes * 4):
+                names.append(name)
+                inner = self._part(f"{key}#{name}")
+                about = _record(find, f"{key}#{name}", answer)
+                about["picture_url"] = f"{find.link.url}#{name}"
+                try:
+                    if isinstance(member, NotGood):
+                        raise member
+                    about["bytes"], about["sha256"] = unpack(part, member, inner)
+                    about |= picture_facts(inner)
+                    record = self.ledger.place(inner, file_stem(_member(find, name), about["sha256"]), about)
+                    outcome.fetched += 1
+                    outcome.bytes += record["bytes"]
+                except NotGood as error:
+                    lost = self._refusal(find, f"{key}#{name}", error, answer)
+                    record = self.ledger.add({**lost, "picture_url": about["picture_url"]})
+                finally:
+                    inner.unlink(missing_ok=True)
+                self._note_member(find, record, outcome)
+            whole = {"key": key, "picture_url": find.link.url, "members": names}
+            self.ledger.add({**whole, "status": answer.status, "attempts": answer.attempts})
+        except (NotGood, Refused) as error:
+            record = self.ledger.add(self._refusal(find, key, error, None))
+            outcome.gaps.append(_gap(find, record["reason"], record))
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _is_settled(self, record: Record) -> bool:
+        if "reason" in record:
+            return not self.config.verify
+        return self.ledger.good(record["key"]) is not None
+
+    def _note_member(self, find: Find, record: Record, outcome: Outcome) -> None:
+        if "reason" in record:
+            lost = gap(record["picture_url"], record["reason"], **_about_gap(find, record))
+            outcome.gaps.append(lost)
+        else:
+            name = record["key"].partition("#")[2]
+            outcome.pictures.append((_member(find, name), record))
+
+    def _part(self, key: str) -> Path:
+        return self.parts / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.part"
+
+
+def _member(find: Find, name: str) -> Find:
+    """Return the find of one picture in a ZIP file: its own name tells it from the others."""
+    return replace(find, variant=PurePosixPath(name).stem)
+
+
+def _record(find: Find, key: str, answer: Answer) -> Record:
+    return {
+        "key": key, "picture_url": find.link.url, "status": answer.status,
+        "attempts": answer.attempts, "sha256": answer.sha256, "bytes": answer.bytes,
+        "etag": answer.etag, "last_modified": answer.last_modified,
+        "served_by": answer.served_by, "capture": answer.capture,
+    }  # fmt: skip
+
+
+def _gap(find: Find, reason: str, record: Record | None = None) -> dict:
+    return gap(find.link.url, reason, **_about_gap(find, record or {}))
+
+
+def _about_gap(find: Find, record: Record) -> Record:
+    return {
+        "map_id": find.map_id, "page_url": find.page_url, "wrapper_url": find.link.wrapper_url,
+        "attempts": record.get("attempts", 0), "last_status": record.get("status"),
+    }  # fmt: skip

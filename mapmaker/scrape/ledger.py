@@ -1,0 +1,158 @@
+"""What has been asked for and what came of it: the append-only fetch_log.jsonl, and the files.
+
+A line is on the disk before the file has its name, so after a kill at any moment a file that is
+there is a file that is known, and nothing finished is asked for twice.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mapmaker.files import read_lines, sha256_of, speaking_of, sync, write_lines
+from mapmaker.scrape.check import SUFFIX
+from mapmaker.workspace import Dataset
+
+Record = dict[str, Any]
+
+
+class Ledger:
+    """The fetch log of one data set, safe to use from several threads.
+
+    A record has `key` (the address without the host, on one site), `picture_url`, `attempts`,
+    `status`, `fetched_at`, and either `reason` and `again`, or `file`, `sha256`, `bytes`,
+    `mtime_ns`, the facts of the picture and what the server said.
+    """
+
+    def __init__(self, dataset: Dataset, *, verify: bool = False) -> None:
+        self.dataset, self.verify = dataset, verify
+        self._lock = threading.Lock()
+        self._mend()
+        self._records: dict[str, Record] = {r["key"]: r for r in read_lines(dataset.fetch_log)}
+        self._by_sha = {r["sha256"]: r for r in self._records.values() if "sha256" in r}
+        self._whole: dict[str, bool] = {}
+
+    def good(self, key: str) -> Record | None:
+        """Return the record of `key` when its file is here and whole, else None.
+
+        Whole means: the size, and the time of writing too; when only the time differs (or with
+        verify) the bytes are hashed again. A file that was moved within the folder is found again.
+        """
+        record = self._records.get(key)
+        if record is None or "sha256" not in record:
+            return None
+        if key not in self._whole:
+            self._whole[key] = self._is_whole(record) or self._adopt(record)
+        return self._records[key] if self._whole[key] else None
+
+    def refusal(self, key: str) -> Record | None:
+        """Return the record of what could not be had, or None."""
+        record = self._records.get(key)
+        return record if record is not None and "reason" in record else None
+
+    def members(self, key: str) -> list[Record] | None:
+        """Return the records of what came out of the ZIP file `key`, or None until it was read."""
+        names = self._records.get(key, {}).get("members")
+        return None if names is None else [self._records[f"{key}#{name}"] for name in names]
+
+    def where(self, record: Mapping[str, Any]) -> Path | None:
+        """Return where the file of a record or row is: its place, or among the dropped pictures."""
+        path = self.dataset.root / record["file"]
+        for place in (path, self.dataset.root / "dropped" / record["file"]):
+            if place.is_file() and not place.is_symlink():
+                return place
+        return None
+
+    def add(self, record: Mapping[str, Any]) -> Record:
+        """Append a record, onto the disk."""
+        full = {**record, "fetched_at": datetime.now(UTC).isoformat(timespec="seconds")}
+        with self._lock:
+            self._append(full)
+        return full
+
+    def place(self, part: Path, name: str, record: Mapping[str, Any]) -> Record:
+        """Give the finished `part` its place under `name` (without suffix) and log it.
+
+        Bytes that are here already are not kept twice: the record then names the file that is.
+        """
+        stat = part.stat()
+        with self._lock, speaking_of(self.dataset.pictures):
+            twin = self._by_sha.get(record["sha256"])
+            if twin is not None and self._is_whole(twin):
+                full = {**record, "file": twin["file"], "mtime_ns": twin["mtime_ns"]}
+                part.unlink()
+                part = None  # type: ignore[assignment]
+            else:
+                file = f"pictures/{name}{SUFFIX[record['format']]}"
+                full = {**record, "file": file, "mtime_ns": stat.st_mtime_ns}
+            full["fetched_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+            self._append(full)
+            if part is not None:
+                self._rename(part, self.dataset.root / full["file"])
+            self._whole[full["key"]] = True
+        return full
+
+    def move(self, record: Record, name: str) -> Record:
+        """Give the file of `record`, and of every record of the same bytes, another name."""
+        file = f"pictures/{name}{SUFFIX[record['format']]}"
+        with self._lock, speaking_of(self.dataset.pictures):
+            old = self.dataset.root / record["file"]
+            for twin in [r for r in self._records.values() if r.get("sha256") == record["sha256"]]:
+                self._append({**twin, "file": file})
+            self._rename(old, self.dataset.root / file)
+        return self._records[record["key"]]
+
+    def _append(self, record: Record) -> None:
+        path = self.dataset.fetch_log
+        with speaking_of(path), path.open("ab") as file:
+            before = file.tell()
+            try:
+                file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                os.ftruncate(file.fileno(), before)
+                raise
+        self._records[record["key"]] = record
+        if "sha256" in record:
+            self._by_sha[record["sha256"]] = record
+
+    def _rename(self, here: Path, there: Path) -> None:
+        there.parent.mkdir(parents=True, exist_ok=True)
+        here.replace(there)
+        sync(there.parent)
+
+    def _is_whole(self, record: Record) -> bool:
+        path = self.where(record)
+        if path is None:
+            return False
+        stat = path.stat()
+        if stat.st_size != record["bytes"]:
+            return False
+        if stat.st_mtime_ns == record["mtime_ns"] and not self.verify:
+            return True
+        return sha256_of(path) == record["sha256"]
+
+    def _adopt(self, record: Record) -> bool:
+        """Find a file with these bytes under another name of the folder."""
+        for path in sorted(self.dataset.pictures.glob(f"*_{record['sha256'][:8]}.*")):
+            same = path.stat().st_size == record["bytes"] and sha256_of(path) == record["sha256"]
+            if same:
+                file = path.relative_to(self.dataset.root).as_posix()
+                stat = path.stat()
+                with self._lock:
+                    self._append({**record, "file": file, "mtime_ns": stat.st_mtime_ns})
+                return True
+        return False
+
+    def _mend(self) -> None:
+        """Take a torn last line away: the next line must not be glued to it."""
+        path = self.dataset.fetch_log
+        if not path.exists():
+            return
+        data = path.read_bytes()
+        if data and not data.endswith(b"\n"):
+            write_lines(path, read_lines(path))

@@ -1,0 +1,222 @@
+"""What the replica holds: maps, files, faults and oddities, planned from a seed; and the truth of it.
+
+Shapes are those of the real archive as far as they are known; the pictures are ours.
+"""
+
+import calendar
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+HOSTS = ("archive.wizards.com", "www.wizards.com", "wizards.com")
+ROOT = "/dnd/images/mapofweek"
+# (year, month, letter of the page's name): one of each era first, so that a small replica has all.
+_FIRST_MONTHS = [(2003, 10, "a"), (2001, 2, "x"), (2002, 12, "a"), (2007, 4, "a"), (2004, 2, "a"),
+                 (2003, 12, "a"), (2000, 9, "x"), (2007, 6, "a")]  # fmt: skip
+_FAULT_MONTH = (2005, 5)
+_SCALES = {72: 1.0, 150: 1.2, 300: 1.5, None: 1.0}
+_NAMES = [
+    "Village", "The Dragon’s Temple", "Old Keep – Level One", "“Sunken” Shrine", "Château Ruins",
+    "Caves of Ash", "The Miller’s House", "Watchtower", "Bandit Camp", "Crypt of the Señor",
+    "River Ford", "Goblin Warren", "The Queen’s Cellar", "Smugglers’ Cove", "Frozen Hall",
+]  # fmt: skip
+_THEMES = ["Quest Maps", "Caves", "Wedge Mountain", "Ruins", "Dwellings"]
+_DRAWERS = ["Rob Lazzaretti", "Todd Gamble", "Dennis Kauth", None]
+_WORDS = ["Exquisitelysculpted doors lead here", "A place for a long night", "Nobody came back",
+          "Use it for a café or an inn", "Water drips — always"]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One file: where it is, how it is linked, how the server behaves, and what is in it.
+
+    behaviour "good" is served plainly; `reason` is the gap expected of it (None: it must arrive).
+    style: dpi, paren, size-first or variant: the words of its link. link: how its address is written.
+    """
+
+    path: str
+    art: int
+    dpi: int | None = None
+    format: str = "JPG"
+    style: str = "dpi"
+    link: str = "plain"
+    declared: str = ""
+    declared_bytes: int | None = None
+    variant: str | None = None
+    side_px: int = 750
+    behaviour: str = "good"
+    reason: str | None = None
+    mode: str = "RGB"
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One map as the pages list it. `padded` writes 10/02 rather than 10/2."""
+
+    date: date
+    title: str
+    description: str
+    theme: str | None
+    cartographer: str | None
+    files: tuple[File, ...]
+    padded: bool = False
+    prose: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Month:
+    """A month page: its name's date is the first or the last week's, never a map's date."""
+
+    year: int
+    month: int
+    name: str
+    theme: str | None
+    entries: tuple[Entry, ...]
+
+
+@dataclass(slots=True)
+class Truth:
+    """What must be found: every planted file, every expected gap, every oddity by its name."""
+
+    months: list[Month]
+    oddities: dict[str, str] = field(default_factory=dict)
+
+    def files(self) -> Iterator[tuple[Entry, File]]:
+        """Yield every file with its map."""
+        for month in self.months:
+            for entry in month.entries:
+                yield from ((entry, file) for file in entry.files)
+
+    def wanted(self, dpi: str = "best") -> list[tuple[Entry, File]]:
+        """Return the files that a scrape with --dpi asks for first, good or not."""
+        chosen = []
+        for month in self.months:
+            for entry in month.entries:
+                groups: dict[str | None, list[File]] = {}
+                for file in entry.files:
+                    groups.setdefault(file.variant, []).append(file)
+                for group in groups.values():
+                    best = max(group, key=lambda f: (f.dpi or 0, f.format in ("TIF", "PNG")))
+                    chosen += [(entry, f) for f in group if dpi == "all" or f is best]
+        return chosen
+
+
+def plan_archive(maps: int, seed: int, side_px: int, faults: bool) -> Truth:
+    """Return an archive of `maps` good maps, and one month of faults beside them."""
+    chance = random.Random(seed)
+    count = min(83, max(min(maps, 5), -(-maps // 4)))
+    weeks = {m: _weeks(m[0], m[1]) for m in _months(count)}
+    chosen: dict[tuple, list[date]] = {m: [] for m in weeks}
+    left = maps
+    while left and any(weeks.values()):
+        for month, days in weeks.items():
+            if days and left:
+                chosen[month].append(days.pop(0))
+                left -= 1
+    truth, art = Truth([]), 0
+    for (year, month, letter), days in sorted(chosen.items()):
+        theme = chance.choice(_THEMES)
+        entries = []
+        for day in sorted(days, reverse=True):
+            entries.append(_entry(chance, day, theme, art, side_px))
+            art += 1
+        named = days[-1] if (year, month) == (2002, 12) else _weeks(year, month)[0]
+        name = f"{named:%Y%m%d}{letter}"
+        truth.months.append(
+            Month(year=year, month=month, name=name, theme=theme, entries=tuple(entries))
+        )
+    if faults:
+        from mapmaker.scrape.replica_faults import plant
+
+        truth.months.append(plant(truth, *_FAULT_MONTH, art=art, side_px=side_px))
+    truth.months.sort(key=lambda m: (m.year, m.month))
+    return truth
+
+
+def jpg(path: str, art: int, side_px: int, dpi: int | None, **more: object) -> File:
+    """Return a JPEG with the size its page states: the picture is padded to be exactly that."""
+    side = round(side_px * _SCALES[dpi])
+    k = max(4, round(side * side * 0.55 / 1024))
+    known = {"declared": f"{k}k", "declared_bytes": k * 1024}
+    if k >= 1024:
+        known = {"declared": f"{k / 1024:.2f}mb", "declared_bytes": round(float(f"{k / 1024:.2f}") * 1024**2)}
+    return File(path=path, art=art, dpi=dpi, side_px=side, **{**known, **more})  # type: ignore[arg-type]
+
+
+def _entry(chance: random.Random, day: date, theme: str, art: int, side_px: int) -> Entry:
+    files = _FILES_OF_ERA[min(day.year, 2003)](day, art, side_px)
+    drawer = _DRAWERS[art % len(_DRAWERS)]
+    return Entry(
+        date=day, title=f"{_NAMES[art % len(_NAMES)]} {art + 1}", theme=theme,
+        description=chance.choice(_WORDS) + ".", cartographer=drawer, files=files,
+        padded=art % 3 == 0, prose=day.year < 2003,
+    )  # fmt: skip
+
+
+def _paren_files(day: date, art: int, side_px: int) -> tuple[File, ...]:
+    """2000-2001: Download (JPG 128k) / Download (TIF 6.17mb)."""
+    stem = f"{ROOT}/{day:%B%Y}/map_{day:%Y%m%d}_{art}"
+    side = side_px
+    size = side * side * 3 / 1024**2
+    declared = f"{size:.2f}mb" if size >= 1 else f"{size * 1024:.0f}k"
+    picture = jpg(f"{stem}.jpg", art, side_px, None, style="paren", link=_link(art))
+    twin = File(
+        path=f"{stem}.tif", art=art, format="TIF", style="paren", side_px=side, declared=declared,
+        declared_bytes=None, link="plain",
+    )  # fmt: skip
+    return picture, twin
+
+
+def _single_file(day: date, art: int, side_px: int) -> tuple[File, ...]:
+    """2002: Download 151k JPG."""
+    path = f"{ROOT}/{day:%B%Y}/{day:%m%d}_{art}_map.jpg"
+    return (jpg(path, art, side_px, None, style="size-first", link=_link(art)),)
+
+
+def _dpi_files(day: date, art: int, side_px: int) -> tuple[File, ...]:
+    """2003 and later: up to three resolutions, the salt on either side of `ppi`."""
+    week = (day.day - 1) // 7 + 1
+    month = f"{day:%b}" if day.year < 2007 or day.month < 5 else f"{day:%B}"
+    dpis = (72,) if (day.year, day.month) == (2004, 2) else (72, 150, 300)
+    files = []
+    for dpi in dpis:
+        salt = f"{random.Random(art * 1000 + dpi).getrandbits(24):05x}"
+        end = f"{salt}_ppi" if art % 2 else f"ppi_{salt}"
+        path = f"{ROOT}/{day:%B%Y}/{week:02d}_{month}{day.year}_{dpi}_{end}.jpg"
+        files.append(jpg(path, art, side_px, dpi, link=_link(art + dpi)))
+    if art % 4 == 0:
+        stem = f"{ROOT}/{day:%B%Y}/{week:02d}_{art}"
+        for n, variant in enumerate(("White Background", "Black & White"), 1):
+            plain = jpg(f"{stem}_v{n}.jpg", art, side_px, None, style="variant", variant=variant)
+            mode = "L" if n == 2 else "RGB"
+            # The number shifts the picture's seed: a variant must not be the same bytes.
+            files.append(replace(plain, mode=mode, art=art + 10_000 * n))
+    return tuple(files)
+
+
+_FILES_OF_ERA = {2000: _paren_files, 2001: _paren_files, 2002: _single_file, 2003: _dpi_files}
+_LINKS = ("plain", "wrapped", "absolute", "spaced", "encoded", "unquoted", "attributes", "split")
+
+
+def _link(n: int) -> str:
+    return _LINKS[n % len(_LINKS)]
+
+
+def _months(count: int) -> list[tuple[int, int, str]]:
+    every = [
+        (y, m, "x" if y < 2002 else "a")
+        for y in range(2000, 2008) for m in range(1, 13)
+        if (2000, 8) <= (y, m) <= (2007, 6) and (y, m) != _FAULT_MONTH
+    ]  # fmt: skip
+    rest = [m for m in every if m not in _FIRST_MONTHS]
+    random.Random(7).shuffle(rest)
+    return (_FIRST_MONTHS + rest)[:count]
+
+
+def _weeks(year: int, month: int) -> list[date]:
+    """Return the month's Thursdays, Wednesdays from 2007 on."""
+    weekday = 2 if year >= 2007 else 3
+    days = calendar.monthrange(year, month)[1]
+    return [d for n in range(1, days + 1) if (d := date(year, month, n)).weekday() == weekday]

@@ -1,0 +1,234 @@
+"""`scrape`: read a source's pages, fetch the maps they list, and write down what came and what did not."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+from mapmaker.errors import MapmakerError
+from mapmaker.events import Done, Event, Note, Step
+from mapmaker.files import speaking_of, write_atomic
+from mapmaker.scrape.choose import Wanted, choose, file_stem
+from mapmaker.scrape.config import ScrapeConfig
+from mapmaker.scrape.crew import work_through
+from mapmaker.scrape.fetch import Fetcher, Outcome
+from mapmaker.scrape.grammar import Find, find_maps, merge
+from mapmaker.scrape.ledger import Ledger, Record
+from mapmaker.scrape.links import identity
+from mapmaker.scrape.manifest import gap, row, write_gaps, write_manifest
+from mapmaker.scrape.manners import Halted
+from mapmaker.scrape.source import Source, read_source
+from mapmaker.scrape.web import Refused, Web
+from mapmaker.stopping import StopFlag, stoppable
+from mapmaker.workspace import Dataset, Workspace, locked
+
+
+def scrape(workspace: Workspace, source: str, config: ScrapeConfig) -> Iterator[Event]:
+    """Bring the maps of the card `source` into datasets/<source>/, politely, and only the new ones.
+
+    Leaves pictures/, manifest.jsonl, gaps.jsonl and fetch_log.jsonl; running it again goes on where
+    it stopped and asks for no picture that is here. Done.data: dataset, maps, pictures, fetched,
+    bytes, requests, gaps (reason -> count); exit code 4 when there are gaps. Raises MapmakerError
+    when the first page cannot be read, Stopped after a signal, MissingPart for a full disk.
+    """
+    card = read_source(source)
+    dataset = workspace.dataset(card.name)
+    with locked(dataset.root), stoppable() as stop:
+        halt = threading.Event()
+        web = Web(card, config, halt)
+        try:
+            yield Note(f"{card.title}. {' '.join(card.terms.split())}".strip())
+            yield from _scrape(card, dataset, config, web, stop)
+        finally:
+            halt.set()
+            web.close()
+
+
+def _scrape(
+    source: Source, dataset: Dataset, config: ScrapeConfig, web: Web, stop: StopFlag
+) -> Iterator[Event]:
+    # The pages.
+    finds, gaps = yield from _read_pages(source, dataset, web, stop)
+    finds = merge(source, finds)
+    wanted = choose(finds, config.dpi, config.limit)
+    yield Note(f"The pages list {len({f.map_id for f in finds})} maps in {len(finds)} files.")
+
+    # The pictures.
+    parts = dataset.root / "parts"
+    with speaking_of(parts):
+        dataset.pictures.mkdir(parents=True, exist_ok=True)
+        parts.mkdir(exist_ok=True)
+        for left_over in parts.glob("*.part"):
+            left_over.unlink()
+    ledger = Ledger(dataset, verify=config.verify)
+    fetcher = Fetcher(source, config, web, ledger, parts)
+    outcomes: dict[int, Outcome] = {}
+    try:
+        yield from _fetch_all(wanted, fetcher, config, web, stop, outcomes)
+    finally:
+        # The lists, also when something stopped us: what is here is listed.
+        done = [outcomes[n] for n in sorted(outcomes)]
+        gaps += [lost for outcome in done for lost in outcome.gaps]
+        rows = _settle(source, dataset, ledger, done)
+        write_manifest(dataset, rows)
+        write_gaps(dataset, gaps)
+    if stop:
+        left = len(wanted) - len(outcomes)
+        raise stop.error(
+            f"Stopped with {len(rows)} pictures here and {left} still to fetch.",
+            hint="Run the same command again; nothing that is here is fetched twice.",
+        )
+    for left_over in parts.glob("*.part"):
+        left_over.unlink()
+    parts.rmdir()
+    yield from _surprises(finds, rows)
+    yield _done(dataset, rows, gaps, done, web)
+
+
+def _read_pages(
+    source: Source, dataset: Dataset, web: Web, stop: StopFlag
+) -> Iterator[Event]:  # and returns (finds, gaps)
+    """Read the start pages and every page they lead to, in order, each once."""
+    queue, seen = list(source.start), {identity(source, u) for u in source.start}
+    finds: list[Find] = []
+    gaps: list[dict] = []
+    for n, url in enumerate(queue):  # grows while we read
+        if stop or n >= source.max_pages:
+            break
+        yield Step("scrape", n, len(queue), "pages", url)
+        try:
+            body, answer = web.page(url)
+        except Halted:
+            break
+        except Refused as refused:
+            if n < len(source.start):
+                raise _no_index(url, refused, web) from refused
+            status = {"attempts": refused.attempts, "last_status": refused.status}
+            gaps.append(gap(url, refused.reason, page_url=url, **status))
+            continue
+        page = find_maps(source, url, body)
+        if n == 0:
+            _keep_index(dataset, body)
+        if not page.finds and not page.follow:
+            if n < len(source.start):
+                raise MapmakerError(
+                    f"{url} lists no map in any form the card of {source.name} knows.",
+                    hint=f"Look at {dataset.root / 'index.html'}: the site may have changed.",
+                )
+            status = {"attempts": answer.attempts, "last_status": answer.status}
+            gaps.append(gap(url, "no-entries", page_url=url, **status))
+        finds += page.finds
+        for further in page.follow:
+            if identity(source, further) not in seen:
+                seen.add(identity(source, further))
+                queue.append(further)
+    if stop:
+        raise stop.error(
+            "Stopped while reading the pages; nothing was fetched.",
+            hint="Run the same command again.",
+        )
+    return finds, gaps
+
+
+def _fetch_all(
+    wanted: list[Wanted], fetcher: Fetcher, config: ScrapeConfig, web: Web, stop: StopFlag,
+    outcomes: dict[int, Outcome],
+) -> Iterator[Event]:  # fmt: skip
+    total_bytes = 0
+    for result in work_through(wanted, fetcher, config.jobs, web.halt):
+        if result is not None:
+            n, outcome = result
+            outcomes[n] = outcome
+            total_bytes += outcome.bytes
+            yield Step("scrape", len(outcomes), len(wanted), "maps", f"{total_bytes / 1e6:.1f} MB")
+        if stop:
+            web.halt.set()
+            return
+
+
+def _settle(
+    source: Source, dataset: Dataset, ledger: Ledger, outcomes: list[Outcome]
+) -> list[dict]:
+    """Return the manifest's rows: one for each byte sequence, named after the first map that has it.
+
+    Rows of earlier runs whose files are still here stay.
+    """
+    first: dict[str, tuple[Find, Record]] = {}
+    others: dict[str, set[str]] = {}
+    for find, record in (pair for outcome in outcomes for pair in outcome.pictures):
+        sha = record["sha256"]
+        known = first.setdefault(sha, (find, record))
+        member = record["picture_url"].removeprefix(find.link.url)  # "#name" in a ZIP file
+        urls = {record["picture_url"], *(alias + member for alias in find.aliases)}
+        others.setdefault(sha, set()).update(urls - {known[1]["picture_url"]})
+    rows = []
+    for sha, (find, record) in first.items():
+        stem = file_stem(find, sha)
+        named = record["file"].rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        if named != stem and (dataset.root / record["file"]).is_file():
+            record = ledger.move(record, stem)
+        rows.append(_row(source, find, record, sorted(others[sha])))
+    if dataset.manifest.exists():
+        for old in dataset.rows():
+            path = None if old["id"] in first else ledger.where(old)
+            if path is not None and path.stat().st_size == old["bytes"]:
+                rows.append(old)
+    return rows
+
+
+def _row(source: Source, find: Find, record: Record, aliases: list[str]) -> dict:
+    said = ("map_id", "date", "title", "description", "theme", "cartographer", "dpi", "variant",
+            "declared_bytes", "page_url")  # fmt: skip
+    got = ("file", "bytes", "width", "height", "mode", "format", "phash", "picture_url",
+           "served_by", "capture", "etag", "last_modified")  # fmt: skip
+    return row(
+        id=record["sha256"], aliases=aliases, wrapper_url=find.link.wrapper_url,
+        license=source.license, attribution=source.attribution, ai_training=source.ai_training,
+        robots="allowed", **{k: getattr(find, k) for k in said}, **{k: record[k] for k in got},
+    )  # fmt: skip
+
+
+def _keep_index(dataset: Dataset, body: bytes) -> None:
+    """Keep the first page as it came: the one thing to look at when a site has changed."""
+    path = dataset.root / "index.html"
+    if not path.exists() or path.read_bytes() != body:
+        write_atomic(path, body)
+
+
+def _no_index(url: str, refused: Refused, web: Web) -> MapmakerError:
+    hint = {
+        "robots": "The site asks programs to stay away from its list; we do.",
+        "rate-limited": "Wait an hour and run the same command again.",
+        "unreachable": "Check the network, or the address given to --via.",
+    }.get(refused.reason, "Try again later.")
+    if not web.config.asks_wayback and web.via is None:
+        hint += " The site may be gone: --wayback asks the Internet Archive."
+    status = f", HTTP status {refused.status}" if refused.status else ""
+    return MapmakerError(f"{url} could not be read ({refused.reason}{status}).", hint=hint)
+
+
+def _surprises(finds: list[Find], rows: list[dict]) -> Iterator[Event]:
+    """Say when files are not as large as their pages promise: the site has changed them."""
+    odd = [
+        r for r in rows
+        if r["declared_bytes"] and not 0.9 < r["bytes"] / r["declared_bytes"] < 1.1
+    ]  # fmt: skip
+    if odd:
+        yield Note(f"{len(odd)} files are not as large as their pages say; all of them are whole.")
+
+
+def _done(
+    dataset: Dataset, rows: list[dict], gaps: list[dict], outcomes: list[Outcome], web: Web
+) -> Done:
+    fetched, size = sum(o.fetched for o in outcomes), sum(o.bytes for o in outcomes)
+    reasons = dict(sorted(Counter(g["reason"] for g in gaps).items()))
+    maps = len({r["map_id"] for r in rows})
+    summary = f"{len(rows)} pictures of {maps} maps in {dataset.root}, {fetched} of them new"
+    summary += f" ({size / 1e6:.1f} MB)."
+    if gaps:
+        named = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
+        summary += f" {len(gaps)} files are missing ({named}): see {dataset.gaps}."
+    data = {
+        "dataset": dataset.name, "maps": maps, "pictures": len(rows), "fetched": fetched,
+        "bytes": size, "requests": web.requests, "gaps": reasons,
+    }  # fmt: skip
+    return Done("scrape", summary, data, exit_code=4 if gaps else 0)

@@ -1,0 +1,79 @@
+"""Pictures out of a stranger's ZIP file, one at a time, and nothing else out of it."""
+
+import hashlib
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from mapmaker.files import speaking_of
+from mapmaker.scrape.check import NotGood
+
+MAX_MEMBERS = 1000
+MAX_RATIO = 200
+_PICTURES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp")
+_CHUNK = 65_536
+
+
+def picture_members(path: Path, max_bytes: int) -> Iterator[tuple[str, zipfile.ZipInfo | NotGood]]:
+    """Yield (name, member) of every picture in the ZIP file, sorted; NotGood for one not to touch.
+
+    Folders, resource forks and other files are passed over. Raises NotGood("bad-archive") for a
+    file that is no ZIP, has more than MAX_MEMBERS members, or would unpack to more than max_bytes.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = sorted(archive.infolist(), key=lambda m: m.filename)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise NotGood("bad-archive") from error
+    pictures = [m for m in members if _is_picture(m)]
+    if len(members) > MAX_MEMBERS or sum(m.file_size for m in pictures) > max_bytes:
+        raise NotGood("bad-archive")
+    for member in pictures:
+        unsafe = _escapes(member.filename) or stat.S_ISLNK(member.external_attr >> 16)
+        swollen = member.file_size > MAX_RATIO * max(member.compress_size, 1)
+        if unsafe or swollen:
+            yield member.filename, NotGood("unsafe-name" if unsafe else "bad-archive")
+        else:
+            yield member.filename, member
+
+
+def unpack(path: Path, member: zipfile.ZipInfo, part: Path) -> tuple[int, str]:
+    """Write one member to `part` and onto the disk; return its size and sha256.
+
+    Raises NotGood("corrupt") when its sum is wrong or it is longer than it says.
+    """
+    digest, size = hashlib.sha256(), 0
+    try:
+        with (
+            zipfile.ZipFile(path) as archive,
+            archive.open(member) as inside,
+            speaking_of(part),
+            part.open("wb") as file,
+        ):
+            while chunk := inside.read(_CHUNK):
+                size += len(chunk)
+                if size > member.file_size:
+                    raise NotGood("corrupt")
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+        raise NotGood("corrupt") from error
+    except zlib.error as error:
+        raise NotGood("corrupt") from error
+    return size, digest.hexdigest()
+
+
+def _is_picture(member: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(member.filename.replace("\\", "/"))
+    hidden = any(p.startswith((".", "__MACOSX")) and p != ".." for p in path.parts)
+    return not member.is_dir() and not hidden and path.suffix.lower() in _PICTURES
+
+
+def _escapes(name: str) -> bool:
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or ":" in name or "\0" in name
