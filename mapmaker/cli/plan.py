@@ -32,7 +32,8 @@ class Chain:
         """Remember what a finished stage left."""
         self.dataset = done.data.get("dataset", self.dataset)
         self.run = done.data.get("run", self.run)
-        self.maps = [Path(m) for m in done.data.get("maps", self.maps)]
+        if done.stage == "sample":
+            self.maps = [Path(m) for m in done.data["maps"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
