@@ -1,5 +1,6 @@
 """What we would drop and why, which pictures are one map, and which of them to keep."""
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from mapmaker.prune.hashes import changed, near_pairs
 VERSION = 1
 BLANK_SPAN = 14.0  # brightness range of the middle 98 % [grey levels]: less is an empty sheet
 SAME_PLAN = 0.35  # more of the painted area differs: alike from afar, another plan from near
+COARSE = -1.1  # painted maps are never coarser (`features.fineness`); enlarged twice -1.3 and less
 SAME_MAP_BITS = 14  # two resolutions of one page must at least resemble each other (unrelated: 16+)
 
 # Words that tell the floors of one building apart, and the marks of a crop.
@@ -64,10 +66,10 @@ class Picture:
         return self.mark is not None and self.mark.personal
 
     def worth(self) -> tuple:
-        """Return what ranks the pictures of one group: a person's keep, size, sharpness, bytes."""
+        """Return what ranks the pictures of one group: a person's keep, detail, bytes."""
         f = self.features
         kept = self._personal and self.mark.state == "keep"
-        return (kept, _useful_pixels(f), f.fine, self.row.get("bytes") or 0, self.id)
+        return (kept, _detail(f), self.row.get("bytes") or 0, self.id)
 
 
 Pair = tuple[Picture, Picture, str, str]  # one, other, rule, reason
@@ -239,6 +241,11 @@ def _names(p: Picture) -> set[str]:
     return names | {f"building {s}" for s in stems if len(s) >= _LEAST_STEM}
 
 
-def _useful_pixels(f: Features) -> float:
-    """Return the pixels that carry detail: an enlarged picture counts as what it was made from."""
-    return f.width * f.height
+def _detail(f: Features) -> float:
+    """Return log10 of the pixels that show something, to a tenth.
+
+    Larger is better, unless the picture is coarser than any painted map at its own size: then it
+    was enlarged or blurred, and an enlargement by two loses against what it was made from.
+    """
+    coarse = min(0.0, f.fine - COARSE)
+    return round(math.log10(max(1, f.width * f.height)) + 3 * coarse, 1)
