@@ -62,21 +62,14 @@ def _hollow(
     middles = [middle for middle, _, _ in chambers]
     for a, b in pairs_to_join(rng, middles, 0.25):
         line = geometry.winding(rng, middles[a], middles[b], 0.8, 3)
-        tunnels.append(LineString(line).buffer(float(rng.uniform(0.55, 0.85))))
+        tunnels.append(LineString(line).buffer(float(rng.uniform(0.62, 0.88))))
     ways = []
-    for _ in range(2 + int(rng.random() < 0.35)):
-        side, share = int(rng.integers(4)), float(rng.uniform(0.2, 0.8))
-        end = [
-            (columns * share, -0.6),
-            (columns + 0.6, rows * share),
-            (columns * share, rows + 0.6),
-            (-0.6, rows * share),
-        ][side]
-        near = min(
-            range(len(middles)),
-            key=lambda k: np.hypot(middles[k][0] - end[0], middles[k][1] - end[1]),
-        )
-        ways.append(LineString(geometry.winding(rng, middles[near], end, 0.5, 2)).buffer(0.75))
+    for side in rng.permutation(4)[: 2 + int(rng.random() < 0.35)].tolist():
+        x, y = columns * float(rng.uniform(0.25, 0.75)), rows * float(rng.uniform(0.25, 0.75))
+        end = ((x, -0.6), (columns + 0.6, y), (x, rows + 0.6), (-0.6, y))[side]
+        away = [float(np.hypot(a - end[0], b - end[1])) for a, b in middles]
+        near = middles[int(np.argmin(away))]
+        ways.append(LineString(geometry.winding(rng, near, end, 0.5, 2)).buffer(0.75))
     inner = box(0.3, 0.3, columns - 0.3, rows - 0.3)
     hollow = unary_union([*(s.intersection(inner) for s in (*shapes, *tunnels))])
     rough = _roughen(rng, geometry.rounded(unary_union([hollow, *ways]), 0.14))
@@ -146,7 +139,7 @@ def plan_cave(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
     rooms = []
     for k, shape in enumerate(shapes):
         parts = geometry.polygons(shape.intersection(floor))
-        if parts and len(geometry.cells_in(parts[0])) >= 4:
+        if parts and geometry.is_roomy(geometry.cells_in(parts[0])):
             rooms.append(geometry.room_of(names[k % len(names)], parts[0]))
     furniture = Furniture()
     areas = geometry.areas("cave", floor) + _water(rng, theme, floor, rooms, columns, rows)

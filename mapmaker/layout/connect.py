@@ -1,5 +1,6 @@
 """Who can walk where: spanning trees for planners, a walking graph for checks."""
 
+from collections import Counter
 from itertools import combinations
 
 import networkx as nx
@@ -8,8 +9,9 @@ import shapely
 from numpy.random import Generator
 from shapely.geometry import MultiLineString
 
-from mapmaker.layout.plan import BLOCKED, Layout, Point, ground
+from mapmaker.layout.plan import BLOCKED, Cell, Layout, Point, ground
 
+Node = tuple[int, int]
 #: Lattice points a square and side in the walking graph.
 PER_SQUARE = 2
 
@@ -78,32 +80,21 @@ def walking_graph(layout: Layout, doors_open: bool = True) -> nx.Graph:
 
 
 def is_playable(layout: Layout) -> bool:
-    """Tell whether every room can be reached from every other with all doors open."""
+    """Tell whether one can walk between all rooms, doors open, and leave in two places.
+
+    A map less than ten squares wide or high may have a single way out.
+    """
     graph = walking_graph(layout)
     where = {node: k for k, part in enumerate(nx.connected_components(graph)) for node in part}
-    home: int | None = None
-    for room in layout.rooms:
-        parts = sorted(
-            {part for node in _nodes_of(room.cells) if (part := where.get(node)) is not None}
-        )
-        if not parts:
-            return False
-        home = _largest(parts, room.cells, where) if home is None else home
-        if home not in parts:
-            return False
-    return bool(layout.rooms)
+    parts = {_part_of(room.cells, where) for room in layout.rooms}
+    ways_out = len(layout.exits) + len(layout.stairs)
+    enough = ways_out >= 2 or min(layout.columns, layout.rows) < 10
+    return len(parts) == 1 and None not in parts and enough
 
 
-def _nodes_of(cells: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
+def _part_of(cells: tuple[Cell, ...], where: dict[Node, int]) -> int | None:
+    """Return the part of the graph that most of these cells belong to; none when all is blocked."""
     n = PER_SQUARE
-    return [(c * n + i, r * n + j) for c, r in cells for i in range(n) for j in range(n)]
-
-
-def _largest(
-    parts: list[int], cells: tuple[tuple[int, int], ...], where: dict[tuple[int, int], int]
-) -> int:
-    counts = dict.fromkeys(parts, 0)
-    for node in _nodes_of(cells):
-        if node in where:
-            counts[where[node]] += 1
-    return max(parts, key=lambda part: (counts[part], -part))
+    nodes = [(c * n + i, r * n + j) for c, r in cells for i in range(n) for j in range(n)]
+    counts = Counter(where[node] for node in nodes if node in where)
+    return max(counts, key=lambda part: (counts[part], -part)) if counts else None

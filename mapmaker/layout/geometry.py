@@ -59,6 +59,12 @@ def cells_in(shape: BaseGeometry) -> tuple[Cell, ...]:
     return tuple((int(a), int(b)) for a, b in zip(c[inside], r[inside], strict=True))
 
 
+def is_roomy(cells: Iterable[Cell]) -> bool:
+    """Tell whether two by two of these squares lie together: the least that is called a room."""
+    held = set(cells)
+    return any({(c + 1, r), (c, r + 1), (c + 1, r + 1)} <= held for c, r in held)
+
+
 def room_of(name: str, shape: BaseGeometry) -> Room:
     """Return the shape's largest part as a room of this name."""
     part = polygons(shape)[0]

@@ -86,7 +86,7 @@ class _Land:
         if self.rng.random() < 0.3 and kind == "meadow" and not self.roads and not self.water:
             self.furniture.put(self.rng, "campfire", at, (0.9, 0.9))
         parts = geometry.polygons(dry)
-        if parts and len(geometry.cells_in(parts[0])) >= 4:
+        if parts and geometry.is_roomy(geometry.cells_in(parts[0])):
             self.rooms.append(geometry.room_of(name, parts[0]))
         self.bare.append(shape)
         return shape
