@@ -33,7 +33,7 @@ def _rows(workspace: Workspace, what: str) -> dict[str, str]:
     """Return name -> one line about it."""
     if what in ("sources", "checkpoints"):
         shelf = "scrapers" if what == "sources" else what
-        return {name: str(read_card(shelf, name)[1].get("about", "")) for name in cards(shelf)}
+        return {name: _title(read_card(shelf, name)[1]) for name in cards(shelf)}
     if what == "datasets":
         sets = [workspace.dataset(name) for name in workspace.dataset_names()]
         return {d.name: f"{len(d.rows())} pictures{_sizes(d.root)}" for d in sets}
@@ -54,3 +54,7 @@ def _about_run(run: Path) -> str:
 
     config = read_config(run)
     return f"{config.arch}, {config.size} px, recipe {config.recipe}, {state_of(run)}"
+
+
+def _title(card: dict) -> str:
+    return str(card.get("title") or card.get("about") or "")

@@ -5,7 +5,7 @@ import click
 from mapmaker.cli.options import config_options, dry_run_option, json_option
 from mapmaker.cli.plan import Chain, Plan
 from mapmaker.scrape.config import ScrapeConfig
-from mapmaker.shelf import read_card
+from mapmaker.scrape.source import read_source
 
 
 @click.command("scrape")
@@ -16,10 +16,10 @@ from mapmaker.shelf import read_card
 def command(source: str, config: ScrapeConfig, as_json: bool, dry_run: bool) -> Plan:
     """Fetch the maps of a source, politely, with what is known of each.
 
-    SOURCE is a card on the shelf scrapers/. Whatever is fetched stays: run the same command again
-    to go on, or to see whether something is new.
+    SOURCE is a card on the shelf scrapers/, or the path of a card of your own (.toml). Whatever is
+    fetched stays: run the same command again to go on, or to see whether something is new.
     """
-    read_card("scrapers", source)
+    name = read_source(source).name
 
     def go(chain: Chain):
         from mapmaker.scrape.scrape import scrape
@@ -28,7 +28,7 @@ def command(source: str, config: ScrapeConfig, as_json: bool, dry_run: bool) -> 
 
     def describe(chain: Chain) -> list[str]:
         via = f" via {config.via}" if config.via else ""
-        where = chain.workspace.dataset(source).root
+        where = chain.workspace.dataset(name).root
         return [f"scrape: {source}{via}, dpi {config.dpi}, into {where}"]
 
     return Plan(
@@ -37,5 +37,5 @@ def command(source: str, config: ScrapeConfig, as_json: bool, dry_run: bool) -> 
         run=go,
         dry_run=dry_run,
         as_json=as_json,
-        leaves_dataset=source,
+        leaves_dataset=name,
     )
