@@ -12,7 +12,7 @@ from mapmaker.errors import MapmakerError
 from mapmaker.files import read_json
 
 LEAST_CELL_PX = 12
-SURE = 50.0  # below this score the picture's own answer is "no grid"; textures reach 47
+SURE = 30.0  # for 768 px; below it the picture has no grid. Textures of such maps reach 32
 _LEAST_SQUARES = 4  # fewer across are no grid but furniture
 _MANY_SQUARES = 56  # a side of more squares grows unlikely: half squares in floors are common
 _HARMONICS = 12
@@ -94,7 +94,7 @@ def find_grid(grey: NDArray[np.uint8]) -> dict[str, Any] | None:
     score = np.where(count >= _HARMONICS / 2, total / np.sqrt(np.maximum(count, 1)), 0.0)
     likely = score * np.minimum(1.0, (_MANY_SQUARES * cells / longest) ** 2.3)
     best = int(likely.argmax())
-    if score[best] < SURE:
+    if score[best] < SURE * (longest / 768) ** 0.7:  # more squares, more certainty
         return None
     cell_px = _refine(profiles, float(cells[best]), float(step))
     phase = [round(_phase(profile, cell_px), 2) for profile in profiles]
