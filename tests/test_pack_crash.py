@@ -154,9 +154,10 @@ def test_a_real_full_disk_is_one_line(tmp_path, script):
     script.write_text(fill + script.read_text())
     options = json.dumps(OPTIONS | {"size": 256, "shard_mb": 1.0})
 
+    mount = 'mount -t tmpfs -o size=1500k none "$1"; shift; exec "$@"'
+    command = [sys.executable, script, dataset.root, options]
     run = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=1500k none "$1"; shift; exec "$@"']
-        + ["sh", str(small), sys.executable, str(script), str(dataset.root), options],
+        ["unshare", "-rm", "sh", "-c", mount, "sh", small, *command],
         capture_output=True,
         text=True,
         timeout=60,

@@ -330,3 +330,11 @@ def test_contact_sheet_shows_samples_of_all_shards(folder):
     rows = -(-len(open_shards(folder)) // 8)
     assert page.width == 8 * 36 + 4
     assert page.height == rows * 52 + 4
+
+
+def test_somebody_else_may_have_the_file_open(raw):
+    """A notebook that holds a shard open with h5py, for reading or even writing, is no obstacle."""
+    wanted = add_up(open_shards(raw))
+    for mode in ("r", "r+"):
+        with h5py.File(raw / "00000.h5", mode):
+            assert add_up(open_shards(raw)) == wanted

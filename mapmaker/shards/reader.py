@@ -2,10 +2,13 @@
 
 import hashlib
 import io
+import operator
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from PIL import Image
@@ -41,29 +44,26 @@ class Shards:
         self.folder, self.card = folder, dict(card)
         self.size: int = card["size"]
         self._shards = tuple(shards)
-        self._starts = np.cumsum([0, *(s.count for s in shards)])
+        self._starts = [0, *accumulate(s.count for s in shards)]
         self._maps: dict[tuple[int, str], np.ndarray] = {}
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return self._starts[-1]
 
-    def __getitem__(self, index: int) -> np.ndarray:
-        """Return sample `index` as a new uint8 (H, W, 3)."""
-        return self.load([index])[0]
+    def __getitem__(self, index: SupportsIndex) -> np.ndarray:
+        """Return sample `index` as a new uint8 (H, W, 3). Raises as `load` does."""
+        out = np.empty((self.size, self.size, 3), np.uint8)
+        self._read(index, out)
+        return out
 
     def load(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return the samples at `indices`, in their order, as uint8 (N, H, W, 3).
 
         Raises IndexError outside -len..len-1, UnsafeInput for a sample that cannot be decoded.
         """
-        wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
-        if len(wanted) and (wanted.min() < -len(self) or wanted.max() >= len(self)):
-            raise IndexError(f"there are {len(self)} samples, asked for {wanted.tolist()[:5]}")
-        wanted = wanted % len(self)
-        numbers = np.searchsorted(self._starts, wanted, side="right") - 1
-        out = np.empty((len(wanted), self.size, self.size, 3), np.uint8)
-        for place, (shard, index) in enumerate(zip(numbers, wanted, strict=True)):
-            self._read(int(shard), int(index - self._starts[shard]), out[place])
+        out = np.empty((len(indices), self.size, self.size, 3), np.uint8)
+        for place, index in enumerate(indices):
+            self._read(index, out[place])
         return out
 
     def indices(self, split: str = "train") -> np.ndarray:
@@ -114,7 +114,13 @@ class Shards:
             self._maps[shard, name] = found = found.view(np.ndarray)
         return found
 
-    def _read(self, shard: int, row: int, out: np.ndarray) -> None:
+    def _read(self, index: SupportsIndex, out: np.ndarray) -> None:
+        number = operator.index(index)
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"there are {len(self)} samples, asked for number {number}")
+        number %= len(self)
+        shard = bisect_right(self._starts, number) - 1
+        row = number - self._starts[shard]
         if self.card["layout"] == "raw":
             out[...] = self._map(shard, "images")[row]
             return

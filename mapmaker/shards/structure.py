@@ -51,7 +51,7 @@ def check_structure(path: Path, *, layout: str, count: int, size: int) -> dict[s
     shape than `count` samples of `size` px have, or arrays that do not fit into the file.
     """
     try:
-        with h5py.File(path, "r", rdcc_nbytes=0, locking=False) as file:
+        with _open(path) as file:
             names = _names(layout)
             found = set(file)
             if found != names:
@@ -64,6 +64,14 @@ def check_structure(path: Path, *, layout: str, count: int, size: int) -> dict[s
         _check_field(path, name, field, layout=layout, count=count, size=size)
     _check_extents(path, fields)
     return fields
+
+
+def _open(path: Path) -> h5py.File:
+    """Open read-only, without a lock where locks are not to be had (NFS, Lustre, a busy file)."""
+    try:
+        return h5py.File(path, "r", rdcc_nbytes=0)
+    except OSError:
+        return h5py.File(path, "r", rdcc_nbytes=0, locking=False)
 
 
 def _names(layout: str) -> set[str]:
