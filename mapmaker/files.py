@@ -71,7 +71,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
     Raises UnsafeInput, with the line's number, for any other line that is not JSON.
     """
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
     rows = []
     for number, line in enumerate(lines, 1):
         try:
