@@ -83,4 +83,4 @@ def orient(images: Tensor, which: Tensor) -> Tensor:
     bits = which.view(-1, 1, 1, 1)
     images = torch.where(bits & 1 > 0, images.flip(1), images)
     images = torch.where(bits & 2 > 0, images.flip(2), images)
-    return torch.where(bits & 4 > 0, images.transpose(1, 2), images)
+    return torch.where(bits & 4 > 0, images.transpose(1, 2), images).contiguous()

@@ -58,7 +58,7 @@ def recalibration_latents(shape: Sequence[int], count: int, device: torch.device
 
 
 def frame_name(images: int) -> str:
-    """Return kimg000012.webp for 12,000 pictures, kimg000012_500.webp for 12,500, sorted by time."""
+    """Return kimg000012.webp for 12,000 pictures, kimg000012_500.webp for 12,500: in order."""
     whole, rest = divmod(images, 1000)
     return f"kimg{whole:06d}.webp" if not rest else f"kimg{whole:06d}_{rest:03d}.webp"
 

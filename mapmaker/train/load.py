@@ -47,6 +47,7 @@ def load_generator(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
         "arch": counters["arch"],
         "size": counters["size"],
         "options": counters["options"],
+        "generator": counters["generator"],
         "latent_shape": list(latent_shape),
         "name": folder.name,
         "sha256": sha256_of(step / MODEL),
@@ -71,7 +72,7 @@ def publish(run: Path, folder: Path, card_fields: Mapping[str, Any] | None = Non
     with atomic_file(folder / WEIGHTS) as beside:
         save_file({k: v.contiguous() for k, v in tensors.items()}, beside)
         beside.chmod(0o644)
-    net, _ = _fill(folder / WEIGHTS, facts | {"generator": None}, _single(tensors))
+    net, _ = _fill(folder / WEIGHTS, facts, _single(tensors))
     fixed = torch.Generator().manual_seed(_SAMPLE_SEED)
     latents = torch.randn(16, *facts["latent_shape"], generator=fixed)
     write_sheet(folder / SAMPLES, draw(net, latents, "fp32", 4))

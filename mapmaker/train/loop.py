@@ -66,7 +66,8 @@ def _train(job: Job, stop: StopFlag) -> Iterator[Event]:
             check_finite(state, means, weights=False)
             beat(job.run, "running", step=state.step, kimg=state.images / 1000, total=job.total)
             yield progress_event(job, means, peak_bytes(state.device))
-            pulse.done(pulse.last)
+            pulse.done(time.monotonic())
+            over = over or bool(stop)
 
         # Measure, log, draw a frame.
         due = job.ticks.due() if tick_images is None else state.images >= next_tick
@@ -82,7 +83,7 @@ def _train(job: Job, stop: StopFlag) -> Iterator[Event]:
         state.seconds = time.monotonic() - began
 
         # Stop when asked to.
-        if stop and job.done < job.total:
+        if over and job.done < job.total:
             raise stop.error(
                 f"Stopped and saved {job.run.name} at step {state.step}"
                 f" ({state.images / 1000:.2f} kimg).",

@@ -74,15 +74,13 @@ def _panel(
             draw.line(path, colour, 2 * SCALE, joint="curve")
         for x, y in path if len(path) < 40 else []:
             draw.ellipse([x - 5, y - 5, x + 5, y + 5], fill=colour)
-    _text(draw, (LEFT, top + 17), label, "lm", bold=True)
+    _text(draw, (LEFT, top + 17), f"{label}, {title}" if title else label, "lm")
     right = WIDTH - RIGHT
     for name, colour, _ in reversed(lines):
         right -= _text(draw, (right, top + 17), name, "rm") + 8
         stroke = [(right - 22, top + 17), (right, top + 17)]
         draw.line([(x * SCALE, y * SCALE) for x, y in stroke], colour, 3 * SCALE)
         right -= 38
-    if title:
-        _text(draw, (LEFT + 90, top + 17), title, "lm")
     if last:
         _text(draw, ((x0 + x1) / 2, y0 + 24), "thousand pictures seen (kimg)", "mt")
 
@@ -102,10 +100,8 @@ def number(value: float) -> str:
     return f"{value:.6g}" if abs(value) >= 1e-9 else "0"
 
 
-def _text(
-    draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, anchor: str, bold: bool = False
-) -> float:
-    font = ImageFont.load_default((14 if bold else 12) * SCALE)
+def _text(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, anchor: str) -> float:
+    font = ImageFont.load_default(12 * SCALE)
     place = (at[0] * SCALE, at[1] * SCALE)
-    draw.text(place, text, INK, font=font, anchor=anchor, stroke_width=int(bold), stroke_fill=INK)
+    draw.text(place, text, INK, font=font, anchor=anchor)
     return draw.textlength(text, font=font) / SCALE

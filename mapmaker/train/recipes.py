@@ -46,6 +46,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.loss not in ("bce", "hinge"):
             raise BadConfig(f"A recipe's loss is {self.loss!r}.", hint="It can be bce or hinge.")
+        if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
+            raise BadConfig(f"A recipe's betas are {self.betas}.", hint="Give two, below 1.")
         shares = ("ema", "margin", "real_label", "noise_until", "cutout_chance")
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
@@ -107,8 +109,8 @@ def read_recipe(path: Path, arch: str) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UnsafeInput(f"{path} is not readable as TOML: {error}.") from error
     base = asdict(find_recipe(str(table.pop("base", "recommended")), arch))
-    options = {**base["options"], **table.pop("options", {})}
     try:
+        options = {**base["options"], **table.pop("options", {})}
         return from_table(Recipe, base | table | {"options": options}, str(path))
     except TypeError as error:
         raise BadConfig(f"{path} holds a value of the wrong kind: {error}.") from error

@@ -1,0 +1,90 @@
+"""Differentiable augmentation: mild, reflected at the border, and open to gradients."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mapmaker.train.augment import colour, cut_out, seen, translate
+from mapmaker.train.data import chance
+from mapmaker.train.recipes import RECOMMENDED, Recipe
+
+
+def pictures(count: int = 4, side: int = 16) -> Tensor:
+    """Return smooth bright pictures (count, 3, side, side) within [0.2, 0.8]."""
+    torch.manual_seed(0)
+    return 0.2 + 0.6 * torch.rand(count, 3, side, side)
+
+
+def test_plain_recipe_shows_the_pictures_as_they_are() -> None:
+    """Without augmentation and noise the discriminator sees the very pictures."""
+    images = pictures()
+
+    assert torch.equal(seen(images, Recipe(), chance(0, 0), 0.0), images)
+
+
+def test_same_counter_same_view() -> None:
+    """The view follows from the counter: a resumed run shows the discriminator the same."""
+    views = [seen(pictures(), RECOMMENDED, chance(0, step), 0.0) for step in (7, 7, 8)]
+
+    assert torch.equal(views[0], views[1]) and not torch.equal(views[0], views[2])
+
+
+def test_gradient_reaches_every_picture() -> None:
+    """The generator learns through the augmentation: every picture gets a finite gradient."""
+    images = pictures().requires_grad_()
+
+    seen(images, RECOMMENDED, chance(0, 1), 0.0).square().sum().backward()
+
+    assert images.grad is not None and torch.isfinite(images.grad).all()
+    assert (images.grad.abs().amax((1, 2, 3)) > 0).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(share=st.floats(0.05, 0.9), seed=st.integers(0, 1000))
+def test_translation_invents_no_colour(share: float, seed: int) -> None:
+    """A shifted picture holds only values of its own: the border is reflected, never black."""
+    images = pictures(2, 8)
+
+    moved = translate(images, share, chance(seed, 0))
+
+    assert moved.shape == images.shape
+    for one, other in zip(images, moved, strict=True):
+        assert set(other.flatten().tolist()) <= set(one.flatten().tolist())
+
+
+def test_cut_out_makes_holes_of_the_given_size() -> None:
+    """At chance 1 each picture has one grey square hole; at chance 0 none has."""
+    images = pictures(64, 16)
+
+    holes = (cut_out(images, 0.5, 1.0, chance(0, 0)) == 0).float().mean((1, 2, 3))
+    whole = cut_out(images, 0.5, 0.0, chance(0, 0))
+
+    assert torch.equal(whole, images)
+    assert (holes > 0).all() and float(holes.max()) <= (9 / 16) ** 2
+
+
+def test_colour_is_mild() -> None:
+    """Recommended colours stay near the picture's: a wall stays a wall."""
+    images = pictures()
+
+    off = (colour(images, RECOMMENDED, chance(0, 3)) - images).abs()
+
+    assert 0 < float(off.mean()) < 0.2 and float(off.max()) < 0.6
+
+
+@pytest.mark.parametrize(
+    ("until", "progress", "sigma"), [(1.0, 0.9, 0.15), (0.5, 0.25, 0.075), (0.5, 0.5, 0.0)]
+)
+def test_noise_is_as_strong_as_said(until: float, progress: float, sigma: float) -> None:
+    """The author's 15 % noise has sigma 0.15, and can fall to nothing over a share of the run."""
+    recipe = replace(Recipe(), noise=0.15, noise_until=until)
+    torch.manual_seed(1)
+
+    noise = seen(torch.zeros(8, 3, 32, 32), recipe, chance(0, 0), progress)
+
+    assert np.std(noise.numpy()) == pytest.approx(sigma, rel=0.03)
