@@ -27,7 +27,7 @@ class NotGood(Exception):
 
 
 def picture_facts(path: Path) -> dict[str, object]:
-    """Return width, height, mode, format and phash (16 hex digits) of a picture, decoded to its end.
+    """Return width, height, mode, format and phash (16 hex digits) of a picture read to its end.
 
     Raises NotGood: not-a-picture, too-many-pixels (from the header, before a pixel is decoded),
     stub, corrupt. Labels are not believed: the content says what it is.
@@ -37,7 +37,7 @@ def picture_facts(path: Path) -> dict[str, object]:
         try:
             image = Image.open(path, formats=FORMATS)
         except (OSError, ValueError, SyntaxError, TypeError, EOFError) as error:
-            raise NotGood("corrupt" if _has_magic(path) else "not-a-picture") from error
+            raise NotGood("corrupt" if has_magic(path) else "not-a-picture") from error
         with image:
             if image.width * image.height > MAX_PIXELS:
                 raise NotGood("too-many-pixels")
@@ -102,8 +102,9 @@ def _is_closed(path: Path, kind: str) -> bool:
     return True
 
 
-def _has_magic(path: Path) -> bool:
+def has_magic(path: Path) -> bool:
+    """True when the file begins as one of our formats does, whatever it is called."""
     with path.open("rb") as file:
         head = file.read(16)
-    starts = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"BM")
+    starts = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
     return head.startswith(starts) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")

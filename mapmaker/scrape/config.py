@@ -19,7 +19,8 @@ class ScrapeConfig:
         None, "Requests a second to one host (1 for other people's hosts, unlimited on loopback)."
     )
     via: str | None = opt(
-        None, "Send every request to this origin, Host header kept: a replica or mirror.",
+        None,
+        "Send every request to this origin, Host header kept: a replica or mirror.",
         metavar="URL",
     )
     wayback: bool | None = opt(

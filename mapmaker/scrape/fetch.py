@@ -1,4 +1,4 @@
-"""Fetching one wanted map: the best file that can be had, whole and checked, or the reason why not."""
+"""Fetching one wanted map: the best file that can be had, whole and checked, or why not."""
 
 import hashlib
 from dataclasses import dataclass, field, replace
@@ -91,7 +91,7 @@ class Fetcher:
     def _from_archive(
         self, find: Find, part: Path, answer: Answer, bad: NotGood
     ) -> tuple[Answer, dict[str, object]]:
-        """Ask the Wayback Machine for a file that came broken. Raises `bad` when it has no better."""
+        """Ask the Wayback Machine for a file that came broken. Raises `bad` if it has no better."""
         if not self.config.asks_wayback or answer.served_by == "wayback":
             raise bad
         try:
@@ -115,7 +115,7 @@ class Fetcher:
         return {**record, **said}
 
     def _ask_again(self, known: Record) -> bool:
-        """True when a gap is worth another request: it may pass, or nobody asked the Wayback yet."""
+        """True when a gap is worth another request: it may pass, or the Wayback was not asked."""
         unasked = self.config.asks_wayback and not known.get("wayback")
         age = datetime.now(UTC) - datetime.fromisoformat(known["fetched_at"])
         return self.config.verify or known["again"] or unasked or age > ASK_AGAIN_AFTER
@@ -140,7 +140,8 @@ class Fetcher:
                         raise member
                     about["bytes"], about["sha256"] = unpack(part, member, inner)
                     about |= picture_facts(inner)
-                    record = self.ledger.place(inner, file_stem(_member(find, name), about["sha256"]), about)
+                    stem = file_stem(_member(find, name), about["sha256"])
+                    record = self.ledger.place(inner, stem, about)
                     outcome.fetched += 1
                     outcome.bytes += record["bytes"]
                 except NotGood as error:

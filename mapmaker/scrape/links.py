@@ -1,4 +1,4 @@
-"""What a link on a page really points at: unwrapped, made absolute, and refused when it is unsafe."""
+"""What a link on a page really points at: unwrapped, made absolute, refused when unsafe."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def read_link(source: Source, page_url: str, href: str) -> Link | None:
 
 
 def unwrap(source: Source, url: str) -> str | None:
-    """Return the address inside a wrapper, percent signs resolved, or None when `url` is no wrapper."""
+    """Return the address inside a wrapper, or None when `url` is no wrapper."""
     parts = urlsplit(url)
     if not source.wrapper_path or parts.path.lower() != source.wrapper_path.lower():
         return None

@@ -1,4 +1,4 @@
-"""A page as a person reads it: lines of words and links, in order, without the boxes at the side."""
+"""A page as a person reads it: lines of words and links, without the boxes at the side."""
 
 import re
 from collections.abc import Iterator

@@ -11,9 +11,10 @@ def describe(workspace: Workspace, source: str, config: ScrapeConfig) -> list[st
     dataset = workspace.dataset(card.name)
     here = len(dataset.rows()) if dataset.manifest.exists() else 0
     rate = f"{config.rate:g}" if config.rate else "unlimited" if config.via else "1"
+    via = f", by way of {config.via}" if config.via else ""
     lines = [
         f"scrape: {card.title}",
-        f"  starts at {', '.join(card.start)}" + (f", by way of {config.via}" if config.via else ""),
+        f"  starts at {', '.join(card.start)}{via}",
         f"  fetches dpi {config.dpi}, {config.jobs} at a time, requests a second and host: {rate}",
         f"  asks web.archive.org for what is missing: {'yes' if config.asks_wayback else 'no'}",
         f"  writes into {dataset.root}, where {here} pictures are already",

@@ -3,8 +3,9 @@
     with Replica(maps=24) as archive:
         finish(scrape(workspace, "map-of-the-week", ScrapeConfig(via=archive.url)))
 
-It answers for the three hosts by their Host header (and for web.archive.org, with `wayback`), writes down
-every request, and knows the truth: which files are planted, with their sha256, and which gaps to expect.
+It answers for the three hosts by their Host header (and web.archive.org, with `wayback`), writes
+down every request, and knows the truth: which files are planted, with their sha256, and which gaps
+to expect.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ _ENDLESS_BYTES = 80_000_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as the server saw it; `in_flight` counts those being answered, itself included."""
+    """One request as the server saw it; `in_flight` counts those being answered, this too."""
 
     host: str
     path: str

@@ -105,7 +105,8 @@ def _bomb() -> bytes:
     """Return a small PNG whose header claims 900 million pixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        check = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + check
 
     header = struct.pack(">IIBBBBB", BOMB_PX, BOMB_PX, 8, 0, 0, 0, 0)
     rows = zlib.compress(b"\0" * (BOMB_PX + 1) * 8)

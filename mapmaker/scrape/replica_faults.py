@@ -46,7 +46,8 @@ def plant(truth: Truth, year: int, month: int, *, art: int, side_px: int) -> Mon
 
     def add(name: str, *files: File, **more: Any) -> None:
         day = date(year, month, (5, 12, 19, 26)[len(entries) // 9 % 4])
-        known: dict[str, Any] = {"description": "It is said to be odd.", "theme": None, "cartographer": None}
+        known: dict[str, Any] = {"theme": None, "cartographer": None}
+        known["description"] = "It is said to be odd."
         known["title"] = f"Oddity of the {name.replace('-', ' ')}"
         entries.append(Entry(date=day, files=files, **{**known, **more}))
         truth.oddities[name] = files[0].url or files[0].path

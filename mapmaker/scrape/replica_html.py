@@ -1,4 +1,4 @@
-"""The replica's pages, in the hand of the old site: tables, capitals, tags left open, windows-1252."""
+"""The replica's pages, in the hand of the old site: tables, tags left open, windows-1252."""
 
 from datetime import date
 from html import escape
@@ -53,7 +53,8 @@ def _archive(truth: Truth, months: list[Month], title: str, top: bool) -> str:
     if top:
         years = sorted({m.year for m in truth.months})
         parts += [f'<A HREF="/default.asp?x=dnd/mwa/archive{y}">{y}</A> |\r\n' for y in years]
-        parts.append(f'<A HREF="{EMPTY_PAGE}">December 2005</A>\r\n')
+        if truth.oddities:
+            parts.append(f'<A HREF="{EMPTY_PAGE}">December 2005</A>\r\n')
     for month in months:
         where = f"http://{HOSTS[1]}/default.asp?x=dnd/mw/{month.name}"
         parts.append(f'<LI><A HREF="{where}">{date(month.year, month.month, 1):%B %Y}</A>\r\n')

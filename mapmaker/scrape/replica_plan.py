@@ -1,4 +1,4 @@
-"""What the replica holds: maps, files, faults and oddities, planned from a seed; and the truth of it.
+"""What the replica holds: maps, files and faults, planned from a seed; and the truth of it.
 
 Shapes are those of the real archive as far as they are known; the pictures are ours.
 """
@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 HOSTS = ("archive.wizards.com", "www.wizards.com", "wizards.com")
 ROOT = "/dnd/images/mapofweek"
@@ -32,7 +33,7 @@ class File:
     """One file: where it is, how it is linked, how the server behaves, and what is in it.
 
     behaviour "good" is served plainly; `reason` is the gap expected of it (None: it must arrive).
-    style: dpi, paren, size-first or variant: the words of its link. link: how its address is written.
+    style: dpi, paren, size-first or variant: the words of its link. link: how its address is set.
     """
 
     path: str
@@ -141,8 +142,10 @@ def jpg(path: str, art: int, side_px: int, dpi: int | None, **more: object) -> F
     k = max(4, round(side * side * 0.55 / 1024))
     known = {"declared": f"{k}k", "declared_bytes": k * 1024}
     if k >= 1024:
-        known = {"declared": f"{k / 1024:.2f}mb", "declared_bytes": round(float(f"{k / 1024:.2f}") * 1024**2)}
-    return File(path=path, art=art, dpi=dpi, side_px=side, **{**known, **more})  # type: ignore[arg-type]
+        mb = f"{k / 1024:.2f}"
+        known = {"declared": f"{mb}mb", "declared_bytes": round(float(mb) * 1024**2)}
+    values: dict[str, Any] = {"path": path, "art": art, "dpi": dpi, "side_px": side}
+    return File(**{**values, **known, **more})
 
 
 def _entry(chance: random.Random, day: date, theme: str, art: int, side_px: int) -> Entry:

@@ -1,4 +1,4 @@
-"""`scrape`: read a source's pages, fetch the maps they list, and write down what came and what did not."""
+"""`scrape`: read a source's pages, fetch the maps they list, and write down what came."""
 
 import threading
 from collections import Counter
@@ -148,7 +148,7 @@ def _fetch_all(
 def _settle(
     source: Source, dataset: Dataset, ledger: Ledger, outcomes: list[Outcome]
 ) -> list[dict]:
-    """Return the manifest's rows: one for each byte sequence, named after the first map that has it.
+    """Return the manifest's rows: one a byte sequence, named after the first map that has it.
 
     Rows of earlier runs whose files are still here stay.
     """

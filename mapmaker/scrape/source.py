@@ -95,7 +95,8 @@ def source_from(name: str, table: Mapping[str, Any], where: str) -> Source:
         if parts.scheme not in ("http", "https") or parts.hostname not in values["hosts"]:
             raise BadConfig(f"{where} starts at {url!r}.", hint="Its host must be one of `hosts`.")
     if values.get("ai_training", "unknown") not in AI_CHOICES:
-        raise BadConfig(f"{where}: ai_training is {values['ai_training']!r}.", hint="yes, no, unknown")
+        said = values["ai_training"]
+        raise BadConfig(f"{where}: ai_training is {said!r}.", hint="It is yes, no or unknown.")
     return Source(**values)
 
 

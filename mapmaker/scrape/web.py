@@ -167,7 +167,8 @@ class Web:
                     raise Refused("not-found", status)
                 size, digest = self._stream(response, sink, limit)
                 said = response.headers
-                return Answer(url, status, size, digest, said.get("ETag"), said.get("Last-Modified"))
+                marks = said.get("ETag"), said.get("Last-Modified")
+                return Answer(url, status, size, digest, *marks)
         raise Refused("redirected", status)
 
     def _ask(self, url: str, is_file: bool) -> requests.Response:
@@ -195,7 +196,7 @@ class Web:
         return response
 
     def _hop(self, first: str, url: str, location: str, is_file: bool) -> str:
-        """Return where a redirect leads. Raises Refused when that is not the same thing any more."""
+        """Return where a redirect leads. Raises Refused when that is not the same thing."""
         to = urljoin(url, location)
         if first.startswith(WAYBACK):
             if urlsplit(to).hostname == "web.archive.org" and "id_/" in to:
@@ -230,7 +231,8 @@ class Web:
                 sink(chunk)
         except requests.RequestException as error:
             short = promised.isdigit() and size < int(promised)
-            refused = Refused("cut-short" if short else "unreachable", response.status_code, again=True)
+            reason = "cut-short" if short else "unreachable"
+            refused = Refused(reason, response.status_code, again=True)
             refused.received = size
             raise refused from error
         return size, digest.hexdigest()
@@ -295,4 +297,5 @@ def _judge(response: requests.Response) -> None:
 
 def _may_pass(error: requests.RequestException) -> bool:
     """True unless the address itself is at fault."""
-    return not isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema))
+    at_fault = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
+    return not isinstance(error, at_fault)

@@ -1,0 +1,434 @@
+"""Scraping the replica: everything planted arrives, everything missing is named, nothing twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from mapmaker.errors import BadConfig, MapmakerError, MissingPart, Stopped, UnknownName
+from mapmaker.events import Done, Step, finish
+from mapmaker.files import read_lines, sha256_of
+from mapmaker.scrape.config import ScrapeConfig
+from mapmaker.scrape.manifest import COLUMNS, GAP_COLUMNS, GAP_REASONS
+from mapmaker.scrape.plan import describe
+from mapmaker.scrape.replica import HOSTS, Replica
+from mapmaker.scrape.scrape import scrape
+from mapmaker.workspace import Workspace, locked
+
+NAME = "map-of-the-week"
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def archive():
+    with Replica(maps=9, side_px=64, drawn=False) as replica:
+        yield replica
+
+
+@pytest.fixture
+def fresh(archive):
+    archive.requests.clear()
+    archive.seen.clear()
+    return archive
+
+
+def run(workspace, archive, **options) -> Done:
+    config = {"via": archive.url, "max_file_bytes": 400_000, **options}
+    return finish(scrape(workspace, NAME, ScrapeConfig(**config)))
+
+
+def on_site(url: str) -> str:
+    """Return the path of an address on the archive's hosts, other addresses as they are."""
+    parts = urlsplit(url)
+    if parts.hostname not in HOSTS:
+        return url
+    query = f"?{parts.query}" if parts.query else ""
+    return parts.path + query + (f"#{parts.fragment}" if parts.fragment else "")
+
+
+def planted(workspace) -> dict[str, str]:
+    """Return address -> sha256 as the manifest has it, aliases too; every file is hashed."""
+    dataset = workspace.dataset(NAME)
+    found = {}
+    for row in dataset.rows():
+        assert sha256_of(dataset.root / row["file"]) == row["id"]
+        for url in [row["picture_url"], *row["aliases"]]:
+            found[on_site(url)] = row["id"]
+    return found
+
+
+def gaps(workspace) -> dict[str, str]:
+    rows = read_lines(workspace.dataset(NAME).gaps)
+    return {on_site(row["picture_url"]): row["reason"] for row in rows}
+
+
+def pictures_on_disk(workspace) -> dict[str, str]:
+    root = workspace.dataset(NAME).root
+    return {p.name: sha256_of(p) for p in (root / "pictures").iterdir()}
+
+
+@pytest.mark.parametrize("dpi", ["best", "all"])
+def test_every_planted_file_arrives_and_every_gap_is_named(workspace, fresh, dpi):
+    """Pictures are right by sha256, gaps by reason; nothing else is written."""
+    done = run(workspace, fresh, dpi=dpi)
+
+    assert planted(workspace) == fresh.expected(dpi)
+    assert gaps(workspace) == fresh.expected_gaps(dpi)
+    assert done.exit_code == 4
+    assert len(pictures_on_disk(workspace)) == len(set(fresh.expected(dpi).values()))
+    assert set(pictures_on_disk(workspace).values()) == set(fresh.expected(dpi).values())
+    there = {p.name for p in workspace.dataset(NAME).root.iterdir()}
+    assert there == {".lock", "fetch_log.jsonl", "gaps.jsonl", "index.html", "manifest.jsonl",
+                     "pictures"}  # fmt: skip
+
+
+def test_a_second_run_asks_for_no_picture_and_changes_nothing(workspace, fresh):
+    """Running again on an unchanged archive reads the pages and leaves every list as it was."""
+    run(workspace, fresh)
+    dataset = workspace.dataset(NAME)
+    before = [p.read_bytes() for p in (dataset.manifest, dataset.gaps, dataset.fetch_log)]
+    fresh.requests.clear()
+
+    done = run(workspace, fresh)
+
+    assert fresh.picture_requests() == []
+    assert [p.read_bytes() for p in (dataset.manifest, dataset.gaps, dataset.fetch_log)] == before
+    assert done.data["fetched"] == 0 and done.data["pictures"] > 0
+
+
+def test_two_first_runs_give_equal_lists_and_folders(tmp_path, fresh):
+    """The order in which threads finish shows nowhere."""
+    results = []
+    for name, jobs in (("one", 1), ("two", 8)):
+        fresh.seen.clear()
+        workspace = Workspace(tmp_path / name)
+        run(workspace, fresh, jobs=jobs, dpi="all")
+        dataset = workspace.dataset(NAME)
+        lists = dataset.manifest.read_bytes(), dataset.gaps.read_bytes()
+        results.append((*lists, pictures_on_disk(workspace)))
+
+    assert results[0] == results[1]
+
+
+def test_nothing_dangerous_and_nothing_useless_is_asked_for(workspace, fresh):
+    """No request to the redirector, to strange hosts, for icons or for private addresses."""
+    run(workspace, fresh, dpi="all")
+
+    assert {r.host for r in fresh.requests} <= set(HOSTS)
+    paths = [r.path for r in fresh.requests]
+    assert not [p for p in paths if "leaving" in p or "meta-data" in p or "passwd" in p]
+    assert not [p for p in paths if "symbol" in p or "thumbs" in p or "pf=true" in p]
+    assert not list(workspace.home.parent.rglob("escape*"))
+
+
+def test_politeness_shows_in_the_servers_log(workspace):
+    """At most `jobs` requests in flight and connections open; robots.txt once a host; our name."""
+    with Replica(maps=12, side_px=48, drawn=False, faults=False, latency_s=0.01) as archive:
+        run(workspace, archive, jobs=3, contact="dm@example.org")
+
+        assert max(r.in_flight for r in archive.requests) == 3
+        assert len({r.connection for r in archive.requests}) == 3
+        robots = [r.host for r in archive.requests if r.path == "/robots.txt"]
+        assert len(robots) == len(set(robots))
+        assert {r.agent for r in archive.requests} == {"mapmaker/0.1.0 (+dm@example.org)"}
+
+
+def test_the_rate_holds(workspace):
+    """With --rate 50 no two requests to one host begin less than 20 ms apart."""
+    with Replica(maps=4, side_px=48, drawn=False, faults=False) as archive:
+        run(workspace, archive, rate=50.0)
+
+        by_host = {}
+        for request in archive.requests:
+            by_host.setdefault(request.host, []).append(request.at_s)
+        times = by_host[HOSTS[0]]
+        gaps_s = [b - a for a, b in zip(times, times[1:], strict=False)]
+        assert len(gaps_s) > 4 and min(gaps_s) > 0.01
+        assert (times[-1] - times[0]) >= 0.019 * len(gaps_s)
+
+
+def test_robots_are_obeyed(workspace):
+    """A picture that robots.txt forbids is a gap and is never asked for."""
+    with Replica(maps=4, side_px=48, drawn=False, faults=False, robots="no-pictures") as archive:
+        run(workspace, archive)
+
+        assert archive.picture_requests() == []
+        assert set(gaps(workspace).values()) == {"robots"}
+        assert workspace.dataset(NAME).rows() == []
+
+
+@pytest.mark.parametrize("robots", ["closed", "broken"])
+def test_a_site_that_wants_nobody_is_left_alone(workspace, robots):
+    """Disallow: / and a robots.txt that cannot be read stop everything, with one clear line."""
+    with Replica(maps=4, side_px=48, drawn=False, robots=robots) as archive:
+        with pytest.raises(MapmakerError, match="archiveall could not be read"):
+            run(workspace, archive, tries=2)
+
+        assert {r.path for r in archive.requests} == {"/robots.txt"}
+
+
+def test_a_site_without_robots_is_open(workspace):
+    """404 for robots.txt allows everything."""
+    with Replica(maps=4, side_px=48, drawn=False, faults=False, robots="missing") as archive:
+        done = run(workspace, archive)
+
+    assert done.exit_code == 0 and done.data["maps"] == 4
+
+
+def test_a_removed_file_is_fetched_again_and_a_dropped_one_is_not(workspace, fresh):
+    """What the person deleted comes back; what pruning moved aside stays there."""
+    run(workspace, fresh)
+    dataset = workspace.dataset(NAME)
+    gone, dropped, bitten = dataset.rows()[:3]
+    (dataset.root / gone["file"]).unlink()
+    aside = dataset.root / "dropped" / dropped["file"]
+    aside.parent.mkdir(parents=True)
+    (dataset.root / dropped["file"]).rename(aside)
+    path = dataset.root / bitten["file"]
+    path.write_bytes(path.read_bytes()[:-10])
+    before = dataset.manifest.read_bytes()
+    fresh.requests.clear()
+
+    run(workspace, fresh)
+
+    asked = {r.path for r in fresh.picture_requests()}
+    assert asked == {on_site(gone["picture_url"]), on_site(bitten["picture_url"])}
+    assert dataset.manifest.read_bytes() == before
+    assert aside.exists() and not (dataset.root / dropped["file"]).exists()
+    assert sha256_of(path) == bitten["id"]
+
+
+def test_a_flipped_bit_is_found_and_mended(workspace, fresh):
+    """A changed file of the same size is hashed again: always with --verify, else if touched."""
+    run(workspace, fresh)
+    dataset = workspace.dataset(NAME)
+    row = dataset.rows()[0]
+    path = dataset.root / row["file"]
+    stat = path.stat()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    run(workspace, fresh, verify=True)
+
+    assert sha256_of(path) == row["id"]
+
+
+def test_the_wayback_machine_stands_in_for_what_is_gone(workspace):
+    """Files the live site lost are served by their capture, and the manifest says so."""
+    with Replica(maps=4, side_px=48, drawn=False, wayback=True) as archive:
+        run(workspace, archive, max_file_bytes=400_000)
+        assert "not-found" in gaps(workspace).values()
+
+        run(workspace, archive, wayback=True, max_file_bytes=400_000)
+
+        lost = {p for p, why in gaps(workspace).items() if "/images/" in p and why == "not-found"}
+        assert lost == set()
+        rows = [r for r in workspace.dataset(NAME).rows() if r["served_by"] == "wayback"]
+        paths = {on_site(r["picture_url"]) for r in rows}
+        assert {archive.truth.oddities[n] for n in ("404", "410", "soft-404")} <= paths
+        assert {r["capture"] for r in rows} == {"20160401000000"}
+
+
+def test_a_kill_at_any_moment_loses_nothing(tmp_path):
+    """kill -9 again and again: the end is the same folder, and no finished file is asked for."""
+    with Replica(maps=8, side_px=48, drawn=False, faults=False, latency_s=0.02) as archive:
+        whole = Workspace(tmp_path / "whole")
+        run(whole, archive, dpi="all")
+        torn = Workspace(tmp_path / "torn")
+        root = torn.dataset(NAME).root
+        code = (
+            "import sys; from pathlib import Path; from mapmaker.events import finish;"
+            "from mapmaker.scrape.config import ScrapeConfig; from mapmaker.workspace import Workspace;"
+            "from mapmaker.scrape.scrape import scrape;"
+            "finish(scrape(Workspace(Path(sys.argv[1])), 'map-of-the-week',"
+            "ScrapeConfig(via=sys.argv[2], dpi='all')))"
+        )
+        for count in (1, 6, 12):
+            archive.requests.clear()
+            had = _finished(root)
+            process = subprocess.Popen([sys.executable, "-c", code, torn.home, archive.url])
+            while len(archive.picture_requests()) < count and process.poll() is None:
+                time.sleep(0.002)
+            process.kill()
+            process.wait()
+            assert not had & {r.path for r in archive.picture_requests()}
+        had = _finished(root)
+        archive.requests.clear()
+
+        run(torn, archive, dpi="all")
+
+        assert len(had) >= 6
+        assert not had & {r.path for r in archive.picture_requests()}
+        assert pictures_on_disk(torn) == pictures_on_disk(whole)
+        for name in ("manifest.jsonl", "gaps.jsonl"):
+            same = (root / name).read_bytes() == (whole.dataset(NAME).root / name).read_bytes()
+            assert same, name
+
+
+def _finished(root) -> set[str]:
+    """Return the paths whose files are on the disk under their names."""
+    log = root / "fetch_log.jsonl"
+    text = log.read_text() if log.exists() else ""
+    lines = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+    return {r["key"] for r in lines if "file" in r and (root / r["file"]).exists()}
+
+
+def test_a_torn_last_line_of_the_log_is_mended(workspace, fresh):
+    """Half a line, as a power cut leaves it, costs that line and no other."""
+    run(workspace, fresh)
+    log = workspace.dataset(NAME).fetch_log
+    whole = log.read_bytes()
+    log.write_bytes(whole[:-40])
+    fresh.requests.clear()
+
+    run(workspace, fresh)
+
+    assert len({r.path for r in fresh.picture_requests()}) == 1
+    assert len(read_lines(log)) == whole.count(b"\n")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_within_two_seconds_with_all_lists_written(workspace, signum):
+    """The manifest lists what is here; running again goes on from there."""
+    with Replica(maps=8, side_px=48, drawn=False, faults=False, latency_s=0.05) as archive:
+        config = ScrapeConfig(via=archive.url, dpi="all", jobs=2)
+        events = scrape(workspace, NAME, config)
+        sent_s = None
+        with pytest.raises(Stopped) as stopped:
+            for event in events:
+                if isinstance(event, Step) and event.unit == "maps" and sent_s is None:
+                    sent_s = time.monotonic()
+                    signal.raise_signal(signum)
+        took_s = time.monotonic() - sent_s
+        listed = planted(workspace)
+        archive.requests.clear()
+        done = run(workspace, archive, dpi="all")
+
+    assert took_s < 2
+    assert stopped.value.exit_code == (130 if signum == signal.SIGINT else 75)
+    assert 0 < len(listed) < done.data["pictures"]
+    assert not set(listed) & {r.path for r in archive.picture_requests()}
+    assert planted(workspace) == archive.expected("all")
+
+
+def test_a_full_disk_is_said_once_and_keeps_what_is_there(workspace, fresh, monkeypatch):
+    """No room for the third file: MissingPart, the first two listed, no torn file."""
+    from mapmaker.scrape import ledger
+
+    placed = []
+    rename = ledger.Ledger._rename
+
+    def full(self, here, there):
+        if len(placed) == 2:
+            raise OSError(28, "No space left on device")
+        placed.append(there)
+        rename(self, here, there)
+
+    monkeypatch.setattr(ledger.Ledger, "_rename", full)
+    with pytest.raises(MissingPart, match="disk is full"):
+        run(workspace, fresh, jobs=1)
+    monkeypatch.undo()
+
+    assert len(planted(workspace)) == 2
+    run(workspace, fresh)
+    assert planted(workspace) == fresh.expected()
+
+
+def test_no_permission_is_one_clear_line(workspace, fresh, monkeypatch):
+    """A folder that may not be written is MissingPart with a remedy."""
+    target = workspace.datasets
+    target.write_text("a file where the folder should be")
+
+    with pytest.raises(MissingPart) as error:
+        run(workspace, fresh)
+
+    assert error.value.hint
+
+
+def test_two_scrapes_of_one_folder_do_not_meet(workspace, fresh):
+    """The second finds the folder taken and says so."""
+    with locked(workspace.dataset(NAME).root), pytest.raises(MissingPart, match="at work"):
+        run(workspace, fresh)
+
+
+def test_a_server_that_is_not_there_is_one_clear_line(workspace):
+    """Nobody listens: three refused connections, then the reason and a remedy."""
+    config = ScrapeConfig(via="http://127.0.0.1:9")
+
+    with pytest.raises(MapmakerError, match="unreachable") as error:
+        finish(scrape(workspace, NAME, config))
+
+    assert "--via" in error.value.hint
+
+
+def test_limit_and_dpi_choose(workspace, fresh):
+    """--limit counts maps, in the pages' order; --dpi 72 takes no other resolution."""
+    run(workspace, fresh, limit=3, dpi="72")
+
+    rows = workspace.dataset(NAME).rows()
+    assert len({r["map_id"] for r in rows} | {r["map_id"] for r in read_lines(
+        workspace.dataset(NAME).gaps) if r["map_id"]}) == 3  # fmt: skip
+    assert {r["dpi"] for r in rows} <= {72, None}
+
+
+def test_rows_and_gaps_have_every_column_in_order(workspace, fresh):
+    """The lists keep their documented shape, and say whose the pictures are."""
+    run(workspace, fresh)
+
+    rows = workspace.dataset(NAME).rows()
+    lost = read_lines(workspace.dataset(NAME).gaps)
+    assert all(tuple(r) == COLUMNS for r in rows) and all(tuple(g) == GAP_COLUMNS for g in lost)
+    assert {g["reason"] for g in lost} <= set(GAP_REASONS)
+    assert all("Wizards" in r["attribution"] and r["ai_training"] == "unknown" for r in rows)
+    twins = [r for r in rows if any("twin-" in u for u in r["aliases"])]
+    assert len(twins) == 1 and "twin-" in twins[0]["picture_url"]
+
+
+def test_titles_are_exact_in_windows_1252(workspace, fresh):
+    """Curly quotes, dashes and accents arrive as written, wrong charset headers or not."""
+    run(workspace, fresh)
+
+    titles = {r["title"] for r in workspace.dataset(NAME).rows()}
+    wanted = {e.title for e, f in fresh.truth.wanted() if f.reason is None}
+    assert wanted <= titles | {"Oddity of the twin"}
+    assert "The Dragon\u2019s Temple 2" in titles and "Old Keep \u2013 Level One 3" in titles
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"dpi": "96"}, {"jobs": 0}, {"rate": 0.0}, {"via": "127.0.0.1:8000"}, {"limit": 0},
+     {"via": "file:///etc"}, {"via": "http://h/path"}, {"timeout_s": 0}, {"tries": 0}],
+)  # fmt: skip
+def test_a_bad_value_is_refused_before_anything_happens(bad):
+    """Values nobody can work with are BadConfig with a hint."""
+    with pytest.raises(BadConfig) as error:
+        ScrapeConfig(**bad)
+
+    assert error.value.hint
+
+
+def test_an_unknown_source_names_the_near_ones(workspace):
+    """A typo in the source's name is answered with what there is."""
+    with pytest.raises(UnknownName) as error:
+        finish(scrape(workspace, "map-of-the-weak", ScrapeConfig()))
+
+    assert NAME in error.value.hint
+
+
+def test_the_plan_asks_the_network_nothing(workspace, fresh):
+    """`describe` says source, place and manners, and makes no request."""
+    lines = describe(workspace, NAME, ScrapeConfig(via=fresh.url, limit=2))
+
+    assert any(str(workspace.datasets) in line for line in lines)
+    assert fresh.requests == []
