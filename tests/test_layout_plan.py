@@ -53,9 +53,7 @@ def test_every_room_is_reached_with_doors_open(kind: str) -> None:
         parts = {node: k for k, part in enumerate(nx.connected_components(graph)) for node in part}
         reached = []
         for room in layout.rooms:
-            nodes = [
-                (2 * c + i, 2 * r + j) for c, r in room.cells for i in (0, 1) for j in (0, 1)
-            ]
+            nodes = [(2 * c + i, 2 * r + j) for c, r in room.cells for i in (0, 1) for j in (0, 1)]
             counts = np.bincount([parts[node] for node in nodes if node in parts])
             reached.append(int(counts.argmax()))
 
@@ -68,9 +66,7 @@ def test_rooms_are_at_least_two_by_two(kind: str) -> None:
     for layout in some_plans(kind):
         for room in layout.rooms:
             cells = set(room.cells)
-            blocks = [
-                (c, r) for c, r in cells if {(c + 1, r), (c, r + 1), (c + 1, r + 1)} <= cells
-            ]
+            blocks = [(c, r) for c, r in cells if {(c + 1, r), (c, r + 1), (c + 1, r + 1)} <= cells]
 
             assert room.name
             assert len(room.polygon) >= 4

@@ -9,13 +9,21 @@ from shapely.ops import unary_union
 
 from mapmaker.layout import geometry
 from mapmaker.layout.chance import pick
-from mapmaker.layout.furnish import Furnisher, Furniture
+from mapmaker.layout.furnish import Furnisher
 from mapmaker.layout.garden import plant_outside
 from mapmaker.layout.kinds import KINDS
-from mapmaker.layout.palettes import palette_for
-from mapmaker.layout.plan import Area, Cell, Door, Layout, Room, Segment, Stairs, cells_of
+from mapmaker.layout.plan import Cell, Door, Layout, Segment, Stairs
+from mapmaker.layout.site import Site, open_sides
 
 Rect = tuple[int, int, int, int]
+#: What the rooms are that a theme has no purpose for, and floors that go with a purpose.
+SPARE_PURPOSES = ("Storeroom", "Hallway", "Bedroom", "Study")
+OWN_FLOORS = {
+    "Kitchen": "flagstone",
+    "Stable": "dirt",
+    "Workshop": "cobble",
+    "Pantry": "flagstone",
+}
 #: A building larger than this is a street of smaller ones.
 LARGEST_LOT = 22
 THEMES: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
@@ -249,94 +257,49 @@ def _flight(rng: Generator, house: _House, k: int, kept: set[Cell]) -> Stairs | 
 @KINDS.register("building")
 def plan_building(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
     """Return a house (on large maps several) with doors, windows, furniture and a garden."""
+    site = Site("building", rng, seed, columns, rows)
     theme = pick(rng, sorted(THEMES))
-    furniture = Furniture()
-    rooms: list[Room] = []
-    inside: list[Area] = []
-    stairs: list[Stairs] = []
     houses = [_house(rng, lot) for lot in _lots(rng, (0, 0, columns, rows))]
-    footprints = []
-    ground = THEMES[theme][2]
-    for number, house in enumerate(houses):
-        purposes, floors, _ = THEMES[theme if number == 0 else pick(rng, sorted(THEMES))]
-        order = sorted(
-            range(len(house.rects)), key=lambda k: (-house.rects[k][2] * house.rects[k][3], k)
-        )
-        footprints.append(unary_union([box(x, y, x + w, y + h) for x, y, w, h in house.rects]))
-        common = pick(rng, floors)
-        for place, k in enumerate(order):
-            x, y, w, h = house.rects[k]
-            shape = box(x, y, x + w, y + h)
-            name = (
-                purposes[place]
-                if place < len(purposes)
-                else pick(rng, ("Storeroom", "Hallway", "Bedroom", "Study"))
-            )
-            name = "Hallway" if min(w, h) == 2 and max(w, h) >= 5 else name
-            room = geometry.room_of(name, shape)
-            rooms.append(room)
-            floor = {
-                "Kitchen": "flagstone",
-                "Stable": "dirt",
-                "Workshop": "cobble",
-                "Pantry": "flagstone",
-            }.get(name, common)
-            floor = pick(rng, floors) if rng.random() < 0.25 else floor
-            inside += geometry.areas(
-                floor, shape, int(w >= h) if rng.random() < 0.8 else int(w < h)
-            )
-            kept = {cell for door in house.doors for cell in _before(door)} & set(room.cells)
-            steps: set[Cell] = set()
-            if place == (1 if len(order) > 1 else 0) and (flight := _flight(rng, house, k, kept)):
-                stairs.append(flight)
-                steps = {
-                    (int(flight.position[0]) + i, int(flight.position[1]) + j)
-                    for i in range(int(flight.size[0]))
-                    for j in range(int(flight.size[1]))
-                }
-            Furnisher(rng, set(room.cells), kept, steps, furniture).furnish(name)
 
     # Walls: the rooms' outlines, broken at doors and windows
-    doors = [Door(_floats(d.segment), d.kind, d.open) for house in houses for d in house.doors]
-    windows = [_floats(segment) for house in houses for segment in house.windows]
+    site.doors = [door for house in houses for door in house.doors]
+    site.windows = [segment for house in houses for segment in house.windows]
     shapes = [box(x, y, x + w, y + h) for house in houses for x, y, w, h in house.rects]
-    walls = geometry.walls_round(shapes, [*(d.segment for d in doors), *windows])
-    outside = plant_outside(
-        rng,
-        ground,
-        unary_union(footprints),
-        [f for house in houses for f in house.fronts],
-        columns,
-        rows,
-        furniture,
+    openings = [*(door.segment for door in site.doors), *site.windows]
+    site.walls = geometry.walls_round(shapes, openings)
+    site.exits = open_sides(columns, rows)
+
+    # Grounds, then rooms on them
+    fronts = [front for house in houses for front in house.fronts]
+    plant_outside(site, THEMES[theme][2], unary_union(shapes), fronts)
+    for number, house in enumerate(houses):
+        _fit_out(site, house, theme if number == 0 else pick(rng, sorted(THEMES)))
+    return site.layout(theme)
+
+
+def _fit_out(site: Site, house: _House, theme: str) -> None:
+    """Give the rooms purposes from the largest down, floors, furniture, one of them stairs."""
+    rng = site.rng
+    purposes, floors, _ = THEMES[theme]
+    order = sorted(
+        range(len(house.rects)), key=lambda k: (-house.rects[k][2] * house.rects[k][3], k)
     )
-    final = tuple([*outside, *inside])
-    return Layout(
-        kind="building",
-        seed=seed,
-        columns=columns,
-        rows=rows,
-        theme=theme,
-        palette=palette_for("building", seed),
-        cells=cells_of(final, columns, rows),
-        rooms=tuple(rooms),
-        walls=walls,
-        doors=tuple(doors),
-        windows=tuple(windows),
-        lights=tuple(furniture.lights),
-        stairs=tuple(stairs),
-        exits=open_sides(columns, rows),
-        areas=final,
-        props=tuple(furniture.props),
-    )
-
-
-def _floats(segment: Segment) -> Segment:
-    (ax, ay), (bx, by) = segment
-    return ((float(ax), float(ay)), (float(bx), float(by)))
-
-
-def open_sides(columns: int, rows: int) -> tuple[Segment, ...]:
-    """Return the four sides of the picture: outdoors one may leave anywhere."""
-    c, r = float(columns), float(rows)
-    return (((0.0, 0.0), (c, 0.0)), ((c, 0.0), (c, r)), ((0.0, r), (c, r)), ((0.0, 0.0), (0.0, r)))
+    common = pick(rng, floors)
+    for place, k in enumerate(order):
+        x, y, w, h = house.rects[k]
+        shape = box(x, y, x + w, y + h)
+        name = purposes[place] if place < len(purposes) else pick(rng, SPARE_PURPOSES)
+        name = "Hallway" if min(w, h) == 2 and max(w, h) >= 5 else name
+        room = geometry.room_of(name, shape)
+        site.rooms.append(room)
+        floor = pick(rng, floors) if rng.random() < 0.25 else OWN_FLOORS.get(name, common)
+        along = w >= h if rng.random() < 0.8 else w < h
+        site.areas += geometry.areas(floor, shape, int(along))
+        kept = {cell for door in house.doors for cell in _before(door)} & set(room.cells)
+        flight = _flight(rng, house, k, kept) if place == min(1, len(order) - 1) else None
+        steps: set[Cell] = set()
+        if flight:
+            site.stairs.append(flight)
+            left, top, wide, high = (int(v) for v in (*flight.position, *flight.size))
+            steps = {(left + i, top + j) for i in range(wide) for j in range(high)}
+        Furnisher(site, set(room.cells), kept, steps).furnish(name)

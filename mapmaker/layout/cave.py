@@ -1,5 +1,8 @@
 """Caves: chambers and passages worn out of rock, water in the low places."""
 
+from collections.abc import Sequence
+from math import dist
+
 import numpy as np
 import shapely
 from numpy.random import Generator
@@ -10,13 +13,30 @@ from shapely.ops import unary_union
 from mapmaker.layout import geometry
 from mapmaker.layout.chance import pick
 from mapmaker.layout.connect import pairs_to_join
-from mapmaker.layout.furnish import Furniture
-from mapmaker.layout.garden import keep_off, scatter
+from mapmaker.layout.garden import keep_off
 from mapmaker.layout.kinds import KINDS
-from mapmaker.layout.palettes import palette_for
-from mapmaker.layout.plan import Area, Layout, Point, Room, Segment, cells_of
+from mapmaker.layout.plan import Layout, Point, Segment
+from mapmaker.layout.site import Site
 
-THEMES = ("dripstone cave", "crystal cave", "fungus cave", "flooded cave", "lair")
+#: What stands along the walls of each kind of cave.
+ON_THE_RIM = {
+    "dripstone cave": ("stalagmite", "stalagmite", "rock"),
+    "crystal cave": ("crystals", "stalagmite", "rock"),
+    "fungus cave": ("mushrooms", "mushrooms", "rock"),
+    "flooded cave": ("stalagmite", "rock", "rock"),
+    "lair": ("bones", "rock", "stalagmite"),
+}
+THEMES = tuple(ON_THE_RIM)
+ON_THE_FLOOR = ("pebbles", "pebbles", "rock", "crack", "puddle", "bones", "rubble")
+#: What dwellers leave, and how large it is.
+TRACES = {
+    "campfire": (0.8, 0.8),
+    "chest": (0.7, 0.46),
+    "tent": (1.6, 1.4),
+    "straw": (0.9, 0.9),
+    "coins": (0.9, 0.9),
+    "crate": (0.62, 0.62),
+}
 NAMES = (
     "Entrance",
     "Long chamber",
@@ -52,10 +72,8 @@ def _chambers(rng: Generator, columns: int, rows: int) -> list[tuple[Point, floa
     return found
 
 
-def _hollow(
-    rng: Generator, columns: int, rows: int
-) -> tuple[Polygon, list[BaseGeometry], list[Segment]]:
-    """Return the floor, the chambers in it, and the openings on the border."""
+def _hollow(rng: Generator, columns: int, rows: int) -> tuple[Polygon, list[BaseGeometry]]:
+    """Return the floor and the chambers in it."""
     chambers = _chambers(rng, columns, rows)
     shapes = [geometry.blob(rng, middle, rx, ry, 0.22) for middle, rx, ry in chambers]
     tunnels: list[BaseGeometry] = []
@@ -76,7 +94,7 @@ def _hollow(
     worn = rough.buffer(0.25).buffer(-0.25).simplify(0.035).buffer(0)
     floor = geometry.polygons(worn.intersection(box(0, 0, columns, rows)))[0]
     floor = Polygon(floor.exterior, [ring for ring in floor.interiors if Polygon(ring).area > 0.5])
-    return floor, [s.intersection(floor) for s in shapes], _openings(floor, columns, rows)
+    return floor, [s.intersection(floor) for s in shapes]
 
 
 def _roughen(rng: Generator, shape: BaseGeometry) -> BaseGeometry:
@@ -119,152 +137,97 @@ def _walls(floor: Polygon, columns: int, rows: int) -> tuple[tuple[Point, ...], 
     return geometry.as_walls(floor.boundary.difference(frame), 0.36)
 
 
-def _simple_floor(floor: Polygon) -> Polygon:
-    """Return the floor with vertices as far apart as walls want, so that both agree."""
+def _simple_floor(floor: Polygon, columns: int, rows: int) -> Polygon:
+    """Return the floor with vertices as far apart as walls want, so that both agree.
+
+    Vertices on the border stay: there the cave opens.
+    """
     rings = []
     for ring in (floor.exterior, *floor.interiors):
-        points = geometry.spaced(geometry.snap(Polygon(ring).simplify(0.05).exterior.coords), 0.38)
-        rings.append(points)
+        points = geometry.snap(Polygon(ring).simplify(0.05).exterior.coords)
+        fixed = [x in (0, columns) or y in (0, rows) for x, y in points]
+        rings.append(_spaced_ring(points[:-1], fixed[:-1], 0.38))
     plain = Polygon(rings[0], [ring for ring in rings[1:] if len(ring) > 3])
     return plain if plain.is_valid else geometry.polygons(plain.buffer(0))[0]
+
+
+def _spaced_ring(points: Sequence[Point], fixed: Sequence[bool], apart: float) -> list[Point]:
+    """Return the ring without the loose points that are nearer than `apart` to the one before."""
+    turn = fixed.index(True) if True in fixed else 0
+    kept: list[tuple[Point, bool]] = []
+    for point, stays in zip(
+        [*points[turn:], *points[:turn]], [*fixed[turn:], *fixed[:turn]], strict=True
+    ):
+        while stays and kept and not kept[-1][1] and dist(kept[-1][0], point) < apart:
+            kept.pop()
+        if stays or not kept or dist(kept[-1][0], point) >= apart:
+            kept.append((point, stays))
+    while len(kept) > 3 and not kept[-1][1] and dist(kept[-1][0], kept[0][0]) < apart:
+        kept.pop()
+    return [point for point, _ in kept]
 
 
 @KINDS.register("cave")
 def plan_cave(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
     """Return a cave: uneven chambers, winding passages with loops, pools or a stream, ways out."""
+    site = Site("cave", rng, seed, columns, rows)
     theme = pick(rng, THEMES)
-    floor, shapes, _ = _hollow(rng, columns, rows)
-    floor = _simple_floor(floor)
+    hollow, shapes = _hollow(rng, columns, rows)
+    floor = _simple_floor(hollow, columns, rows)
     names = [NAMES[int(i)] for i in rng.permutation(len(NAMES))]
-    rooms = []
     for k, shape in enumerate(shapes):
         parts = geometry.polygons(shape.intersection(floor))
         if parts and geometry.is_roomy(geometry.cells_in(parts[0])):
-            rooms.append(geometry.room_of(names[k % len(names)], parts[0]))
-    furniture = Furniture()
-    areas = geometry.areas("cave", floor) + _water(rng, theme, floor, rooms, columns, rows)
-    _dress(rng, theme, floor, areas, rooms, furniture, columns, rows)
-    final = tuple(areas)
-    return Layout(
-        kind="cave",
-        seed=seed,
-        columns=columns,
-        rows=rows,
-        theme=theme,
-        palette=palette_for("cave", seed),
-        cells=cells_of(final, columns, rows),
-        rooms=tuple(rooms),
-        walls=_walls(floor, columns, rows),
-        lights=tuple(furniture.lights),
-        exits=tuple(_openings(floor, columns, rows)),
-        areas=final,
-        props=tuple(furniture.props),
-    )
+            site.rooms.append(geometry.room_of(names[k % len(names)], parts[0]))
+    site.walls = _walls(floor, columns, rows)
+    site.exits = _openings(floor, columns, rows)
+    site.areas = geometry.areas("cave", floor)
+    _flood(site, theme, floor)
+    _dress(site, theme, floor)
+    return site.layout(theme)
 
 
-def _water(
-    rng: Generator, theme: str, floor: Polygon, rooms: list[Room], columns: int, rows: int
-) -> list[Area]:
-    """Return pools, or a stream with fords; sometimes a chasm instead."""
-    areas: list[Area] = []
+def _flood(site: Site, theme: str, floor: Polygon) -> None:
+    """Lead a stream with fords through, or lay pools and now and then a chasm."""
+    rng, columns, rows = site.rng, site.columns, site.rows
     if theme == "flooded cave" or rng.random() < 0.25:
+        x0, x1 = (columns * float(v) for v in rng.uniform(0.25, 0.75, 2))
+        y0, y1 = (rows * float(v) for v in rng.uniform(0.25, 0.75, 2))
         across = rng.random() < 0.5
-        a = (
-            (-0.5, float(rng.uniform(0.25, 0.75)) * rows)
-            if across
-            else (float(rng.uniform(0.25, 0.75)) * columns, -0.5)
-        )
-        b = (
-            (columns + 0.5, float(rng.uniform(0.25, 0.75)) * rows)
-            if across
-            else (float(rng.uniform(0.25, 0.75)) * columns, rows + 0.5)
-        )
+        a, b = ((-0.5, y0), (columns + 0.5, y1)) if across else ((x0, -0.5), (x1, rows + 0.5))
         line = geometry.winding(rng, a, b, 1.6)
         stream = LineString(line).buffer(0.55).intersection(floor)
-        areas += geometry.areas("water", stream)
-        fords = [
-            geometry.blob(rng, tuple(line[int(i)]), 0.95, 0.95, 0.1)
-            for i in range(4, len(line), 14)
-        ]
-        shallow = unary_union(fords).intersection(stream.buffer(0.02)).intersection(floor)
-        areas += geometry.areas("ford", shallow)
-        return areas
-    for room in rooms:
+        site.areas += geometry.areas("water", stream)
+        places = [tuple(line[i].tolist()) for i in range(4, len(line), 14)]
+        fords = unary_union([geometry.blob(rng, place, 0.95, 0.95, 0.1) for place in places])
+        site.areas += geometry.areas("ford", fords.intersection(stream.buffer(0.02) & floor))
+        return
+    for room in site.rooms:
         shape = Polygon(room.polygon).buffer(0)
         if rng.random() < 0.4 and shape.area > 9:
             x, y = shape.representative_point().coords[0]
+            dx, dy = rng.uniform(-0.6, 0.6, 2).tolist()
             size = 0.3 * float(np.sqrt(shape.area))
-            pool = geometry.blob(
-                rng,
-                (x + float(rng.uniform(-0.6, 0.6)), y + float(rng.uniform(-0.6, 0.6))),
-                size,
-                size * 0.8,
-                0.2,
-            )
+            pool = geometry.blob(rng, (x + dx, y + dy), size, size * 0.8, 0.2)
             kind = "chasm" if rng.random() < 0.22 else "water"
-            areas += geometry.areas(kind, pool.intersection(floor.buffer(-0.75)))
-    return areas
+            site.areas += geometry.areas(kind, pool.intersection(floor.buffer(-0.75)))
 
 
-def _dress(
-    rng: Generator,
-    theme: str,
-    floor: Polygon,
-    areas: list[Area],
-    rooms: list[Room],
-    into: Furniture,
-    columns: int,
-    rows: int,
-) -> None:
+def _dress(site: Site, theme: str, floor: Polygon) -> None:
     """Put stone, growth and traces of dwellers on the dry floor."""
-    wet = (
-        unary_union([a.shape() for a in areas if a.kind in ("water", "chasm", "ford")])
-        if len(areas) > 1
-        else Polygon()
-    )
+    rng, columns, rows = site.rng, site.columns, site.rows
+    wet = unary_union([area.shape() for area in site.areas if area.kind != "cave"])
     dry = floor.difference(wet.buffer(0.25))
     rim = dry.difference(floor.buffer(-0.75)).intersection(floor.buffer(-0.22))
-    open_floor = dry.intersection(floor.buffer(-0.8))
+    middle = dry.intersection(floor.buffer(-0.8))
+    off_rim, off_middle = keep_off(rim, columns, rows), keep_off(middle, columns, rows)
     area = columns * rows
-    on_rim, on_open = keep_off(rim, columns, rows), keep_off(open_floor, columns, rows)
-    by_rim = {
-        "crystal cave": ("crystals", "stalagmite", "rock"),
-        "fungus cave": ("mushrooms", "mushrooms", "rock"),
-        "lair": ("bones", "rock", "stalagmite"),
-    }
-    kinds = by_rim.get(theme, ("stalagmite", "stalagmite", "rock"))
-    for x, y, r in scatter(
-        rng,
-        columns,
-        rows,
-        area * 2,
-        lambda: float(rng.uniform(0.16, 0.34)),
-        lambda x, y: 0.3 * (1 - on_rim(x, y)),
-        1.1,
-    ):
-        into.put(rng, pick(rng, kinds), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
-    for x, y, r in scatter(
-        rng,
-        columns,
-        rows,
-        area,
-        lambda: float(rng.uniform(0.25, 0.45)),
-        lambda x, y: 0.2 * (1 - on_open(x, y)),
-        1.2,
-    ):
-        into.put(
-            rng,
-            pick(rng, ("pebbles", "pebbles", "rock", "crack", "puddle", "bones", "rubble")),
-            (x, y),
-            (2 * r, 2 * r),
-            int(rng.integers(360)),
-        )
-    for room in rooms:
-        shape = Polygon(room.polygon).buffer(0).intersection(open_floor)
-        if shape.area > 3 and rng.random() < (0.6 if theme == "lair" else 0.25):
-            x, y = shape.representative_point().coords[0]
-            thing = pick(rng, ("campfire", "campfire", "chest", "straw", "bones", "coins", "tent"))
-            size = {"campfire": (0.8, 0.8), "chest": (0.7, 0.46), "tent": (1.6, 1.4)}.get(
-                thing, (0.9, 0.9)
-            )
-            into.put(rng, thing, (x, y), size, int(rng.integers(360)))
+    for at, r in site.strew(area * 2, (0.16, 0.34), lambda x, y: 0.3 - 0.3 * off_rim(x, y), 1.1):
+        site.put(pick(rng, ON_THE_RIM[theme]), at, (2 * r, 2 * r))
+    for at, r in site.strew(area, (0.25, 0.45), lambda x, y: 0.2 - 0.2 * off_middle(x, y), 1.2):
+        site.put(pick(rng, ON_THE_FLOOR), at, (2 * r, 2 * r))
+    for room in site.rooms:
+        shape = Polygon(room.polygon).buffer(0).intersection(middle)
+        if shape.area > 3 and rng.random() < (0.6 if theme == "lair" else 0.3):
+            thing = pick(rng, tuple(TRACES))
+            site.put(thing, shape.representative_point().coords[0], TRACES[thing])

@@ -3,15 +3,16 @@
 import numpy as np
 from numpy.random import Generator
 from shapely.geometry import box
+from shapely.geometry.base import BaseGeometry
 
 from mapmaker.layout import geometry
 from mapmaker.layout.chance import pick
 from mapmaker.layout.connect import pairs_to_join
 from mapmaker.layout.digger import CORRIDOR, ROCK, Chamber, Digger
-from mapmaker.layout.furnish import Furnisher, Furniture
+from mapmaker.layout.furnish import Furnisher
 from mapmaker.layout.kinds import KINDS
-from mapmaker.layout.palettes import palette_for
-from mapmaker.layout.plan import Area, Cell, Door, Layout, Segment, Stairs, cells_of
+from mapmaker.layout.plan import Cell, Door, Layout, Segment, Stairs
+from mapmaker.layout.site import Site
 
 THEMES: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     # theme: purposes, floors of rooms, floor of corridors
@@ -157,84 +158,62 @@ def _near(used: list[Segment]) -> bool:
 @KINDS.register("dungeon")
 def plan_dungeon(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
     """Return a dungeon: chambers, corridors with loops, doors of three kinds, stairs, ways out."""
+    site = Site("dungeon", rng, seed, columns, rows)
     theme = pick(rng, sorted(THEMES))
-    purposes, floors, corridor_floor = THEMES[theme]
     owner = np.full((rows, columns), ROCK)
     chambers = _place(rng, owner)
 
     # Corridors: tree and loops, then ways out
     digger = Digger(owner, chambers)
-    pairs = pairs_to_join(rng, [c.middle for c in chambers])
-    tree = len(chambers) - 1
-    for a, b in pairs:
+    for a, b in pairs_to_join(rng, [chamber.middle for chamber in chambers]):
         digger.join(a, b)
-    exits: list[Segment] = []
     for _ in range(1 + int(rng.random() < 0.5) + (len(chambers) < 2)):
         cell = digger.leave(int(rng.integers(len(chambers))), _border(owner, rng))
-        if cell and _exit_edge(cell, columns, rows) not in exits:
-            exits.append(_exit_edge(cell, columns, rows))
+        if cell and _exit_edge(cell, columns, rows) not in site.exits:
+            site.exits.append(_exit_edge(cell, columns, rows))
 
     # Walls and doors
-    doors, open_ways = _doors(rng, digger, tree)
-    corridor_cells = [(int(c), int(r)) for r, c in np.argwhere(owner == CORRIDOR)]
-    corridors = geometry.cells_shape(corridor_cells)
+    site.doors, open_ways = _doors(rng, digger, len(chambers) - 1)
+    tunnels = [(int(c), int(r)) for r, c in np.argwhere(owner == CORRIDOR)]
+    corridors = geometry.cells_shape(tunnels)
     shapes = [chamber.outline() for chamber in chambers]
-    openings = [*(d.segment for d in doors), *open_ways, *exits]
-    walls = geometry.walls_round([*shapes, corridors], openings)
+    openings = [*(door.segment for door in site.doors), *open_ways, *site.exits]
+    site.walls = geometry.walls_round([*shapes, corridors], openings)
 
-    # Floors, furniture, stairs
-    areas: list[Area] = geometry.areas(corridor_floor, corridors)
-    furniture, rooms, stairs = Furniture(), [], []
+    # Floors, stairs, furniture
+    site.areas = geometry.areas(THEMES[theme][2], corridors)
+    _fit_out(site, theme, chambers, shapes)
+    _litter(site, tunnels)
+    return site.layout(theme)
+
+
+def _fit_out(site: Site, theme: str, chambers: list[Chamber], shapes: list[BaseGeometry]) -> None:
+    """Give every chamber a purpose, a floor, its things; some a flight of stairs or a pool."""
+    rng = site.rng
+    purposes, floors, _ = THEMES[theme]
     names = [purposes[int(i)] for i in rng.permutation(len(purposes))]
     for k, (chamber, shape) in enumerate(zip(chambers, shapes, strict=True)):
         name = names[k % len(names)]
-        areas += geometry.areas(pick(rng, floors), shape, int(rng.integers(4)))
+        site.areas += geometry.areas(pick(rng, floors), shape, int(rng.integers(4)))
         room = geometry.room_of(name, shape)
-        rooms.append(room)
+        site.rooms.append(room)
         kept, steps = set(chamber.doors.values()), set[Cell]()
-        if k < 1 + (len(chambers) > 3) and (flight := _flight(rng, chamber, kept)):
-            stairs.append(Stairs(*flight, goes="up" if k else "down"))
-            steps |= _under(stairs[-1])
-        if name == "Cistern" and min(chamber.w, chamber.h) >= 4 and not stairs_in(stairs, chamber):
+        flight = _flight(rng, chamber, kept) if k < 1 + (len(chambers) > 3) else None
+        if flight:
+            site.stairs.append(Stairs(*flight, goes="up" if k else "down"))
+            steps |= _under(site.stairs[-1])
+        if name == "Cistern" and min(chamber.w, chamber.h) >= 4 and not flight:
             pool = shape.buffer(-1.0).buffer(-0.05, join_style="mitre")
             if pool.area > 1:
-                areas += geometry.areas("water", pool)
+                site.areas += geometry.areas("water", pool)
                 steps |= set(geometry.cells_in(pool))
         roomy = {(c, r) for c, r in room.cells if shape.covers(box(c, r, c + 1, r + 1))}
-        Furnisher(rng, roomy or set(room.cells), kept, steps, furniture).furnish(name)
-    _litter(rng, corridor_cells, furniture)
-    final = tuple(areas)
-    return Layout(
-        kind="dungeon",
-        seed=seed,
-        columns=columns,
-        rows=rows,
-        theme=theme,
-        palette=palette_for("dungeon", seed),
-        cells=cells_of(final, columns, rows),
-        rooms=tuple(rooms),
-        walls=walls,
-        doors=tuple(doors),
-        lights=tuple(furniture.lights),
-        stairs=tuple(stairs),
-        exits=tuple(((float(a), float(b)), (float(c), float(d))) for (a, b), (c, d) in exits),
-        areas=final,
-        props=tuple(furniture.props),
-    )
+        Furnisher(site, roomy or set(room.cells), kept, steps).furnish(name)
 
 
 def _under(flight: Stairs) -> set[Cell]:
     (x, y), (w, h) = flight.position, flight.size
     return {(int(x) + i, int(y) + j) for i in range(int(w)) for j in range(int(h))}
-
-
-def stairs_in(stairs: list[Stairs], chamber: Chamber) -> bool:
-    """Tell whether a flight stands in this chamber."""
-    return any(
-        chamber.x <= s.position[0] < chamber.x + chamber.w
-        and chamber.y <= s.position[1] < chamber.y + chamber.h
-        for s in stairs
-    )
 
 
 def _flight(
@@ -261,12 +240,12 @@ def _flight(
     return (float(x), float(y)), (float(w), float(h)), heading
 
 
-def _litter(rng: Generator, cells: list[Cell], furniture: Furniture) -> None:
+def _litter(site: Site, cells: list[Cell]) -> None:
     """Strew a little rubble and bone into the corridors."""
     for c, r in cells:
-        dice = rng.random()
+        dice = site.rng.random()
         if dice < 0.07:
-            kind = pick(rng, ("bones", "pebbles", "pebbles", "crack"))
-            furniture.put(rng, kind, (c + 0.5, r + 0.5), (0.7, 0.7), int(rng.integers(360)))
+            kind = pick(site.rng, ("bones", "pebbles", "pebbles", "crack"))
+            site.put(kind, (c + 0.5, r + 0.5), (0.7, 0.7))
         elif dice < 0.1:
-            furniture.put(rng, "puddle", (c + 0.5, r + 0.5), (0.8, 0.6), int(rng.integers(360)))
+            site.put("puddle", (c + 0.5, r + 0.5), (0.8, 0.6))

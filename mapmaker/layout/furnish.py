@@ -1,38 +1,11 @@
 """A hand that furnishes rooms and leaves the walkways free."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
-from numpy.random import Generator
 
 from mapmaker.layout.chance import pick
-from mapmaker.layout.plan import Cell, Light, Point, Prop
-from mapmaker.layout.purposes import PURPOSES, SHINES, SIDES, SIZES
-
-
-@dataclass
-class Furniture:
-    """What has been put down so far."""
-
-    props: list[Prop] = field(default_factory=list)
-    lights: list[Light] = field(default_factory=list)
-
-    def put(self, rng: Generator, kind: str, at: Point, size: Point, angle: float = 0.0) -> None:
-        """Put a thing down, with its light when it shines."""
-        spot = (round(float(at[0]), 3), round(float(at[1]), 3))
-        turned = round(float(angle) % 360, 1)
-        self.props.append(
-            Prop(
-                kind,
-                spot,
-                (round(size[0], 3), round(size[1], 3)),
-                turned,
-                int(rng.integers(1 << 16)),
-            )
-        )
-        if kind in SHINES:
-            reach, colour = SHINES[kind]
-            self.lights.append(Light(spot, reach, colour))
+from mapmaker.layout.plan import Cell, Point
+from mapmaker.layout.purposes import PURPOSES, SIDES, SIZES
+from mapmaker.layout.site import Site
 
 
 class Furnisher:
@@ -42,16 +15,9 @@ class Furnisher:
     steps: squares of stairs and water, that nothing covers.
     """
 
-    def __init__(
-        self, rng: Generator, cells: set[Cell], kept: set[Cell], steps: set[Cell], into: Furniture
-    ) -> None:
-        self.rng, self.cells, self.kept, self.steps, self.into = (
-            rng,
-            cells,
-            kept - steps,
-            steps,
-            into,
-        )
+    def __init__(self, site: Site, cells: set[Cell], kept: set[Cell], steps: set[Cell]) -> None:
+        self.site, self.rng = site, site.rng
+        self.cells, self.kept, self.steps = cells, kept - steps, steps
         self.taken: set[Cell] = kept | steps
         columns, rows = zip(*sorted(cells), strict=True)
         self.left, self.right = min(columns), max(columns) + 1
@@ -62,9 +28,12 @@ class Furnisher:
         return ((self.left + self.right) / 2, (self.top + self.bottom) / 2)
 
     def furnish(self, purpose: str) -> None:
-        """Put in the things of this purpose; a purpose without things leaves the room empty."""
+        """Put in the things of this purpose, and often a torch where nothing shines."""
+        lit = len(self.site.lights)
         for kind, where, most, share in PURPOSES.get(purpose, ()):
             getattr(self, f"_{where}")(kind, most, share)
+        if len(self.site.lights) == lit and self.rng.random() < 0.6:
+            self._wall("torch", 1, 1.0)
 
     def _spots(self, walls: int) -> list[tuple[Cell, list[tuple[int, int, int]]]]:
         """Return free cells with exactly `walls` walled sides, shuffled."""
@@ -95,8 +64,8 @@ class Furnisher:
             if beside & self.taken or not beside <= self.cells or (column, row) in self.taken:
                 continue
             gap = 0.5 - deep / 2 - 0.16
-            self.into.put(
-                self.rng, kind, (column + 0.5 + dx * gap, row + 0.5 + dy * gap), (wide, deep), angle
+            self.site.put(
+                kind, (column + 0.5 + dx * gap, row + 0.5 + dy * gap), (wide, deep), angle
             )
             self.taken |= {(column, row), *beside}
             if deep > 1:
@@ -124,9 +93,7 @@ class Furnisher:
             dx, dy = sides[0][0] + sides[1][0], sides[0][1] + sides[1][1]
             gap = max(0.0, 0.5 - max(size) / 2 - 0.17)
             angle = {(1, -1): 0, (1, 1): 90, (-1, 1): 180, (-1, -1): 270}.get((dx, dy), 0)
-            self.into.put(
-                self.rng, kind, (column + 0.5 + dx * gap, row + 0.5 + dy * gap), size, angle
-            )
+            self.site.put(kind, (column + 0.5 + dx * gap, row + 0.5 + dy * gap), size, angle)
             self.taken.add((column, row))
 
     def _middle(self, kind: str, most: int, share: float) -> None:
@@ -137,9 +104,7 @@ class Furnisher:
             jitter = self.rng.uniform(-0.12, 0.12, 2)
             size = SIZES.get(kind, (0.9, 0.9))
             turn = 0 if kind == "crate" else int(self.rng.integers(360))
-            self.into.put(
-                self.rng, kind, (column + 0.5 + jitter[0], row + 0.5 + jitter[1]), size, turn
-            )
+            self.site.put(kind, (column + 0.5 + jitter[0], row + 0.5 + jitter[1]), size, turn)
             self.taken.add((column, row))
 
     def _centre(self, kind: str, most: int, share: float) -> None:
@@ -163,7 +128,7 @@ class Furnisher:
         if cover & (self.steps if flat else self.taken):
             return
         self.taken |= set() if flat else cover
-        self.into.put(self.rng, kind, self.centre, size, angle)
+        self.site.put(kind, self.centre, size, angle)
 
     def _covers(self, column: int, row: int, size: Point, angle: int) -> bool:
         wide, high = size if angle == 0 else (size[1], size[0])
@@ -202,7 +167,7 @@ class Furnisher:
                     and not cover & self.taken
                     and self.rng.random() < share
                 ):
-                    self.into.put(self.rng, kind, (x, y), size, 0)
+                    self.site.put(kind, (x, y), size, 0)
                     self.taken |= cover
                     put += 1
 
@@ -225,4 +190,4 @@ class Furnisher:
             ]
         for x, y in spots[: most if share else 0]:
             if all((int(x) - a, int(y) - b) in self.cells for a in (0, 1) for b in (0, 1)):
-                self.into.put(self.rng, kind, (float(x), float(y)), SIZES[kind], 0)
+                self.site.put(kind, (float(x), float(y)), SIZES[kind], 0)

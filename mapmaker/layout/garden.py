@@ -6,14 +6,17 @@ import numpy as np
 import shapely
 from numpy.random import Generator
 from opensimplex import OpenSimplex
-from shapely.geometry import LineString, box
+from shapely.geometry import LineString
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from mapmaker.layout import geometry
 from mapmaker.layout.chance import pick
-from mapmaker.layout.furnish import Furniture
-from mapmaker.layout.plan import Area, Cell, Point, Segment
+from mapmaker.layout.plan import Cell, Point, Segment
+from mapmaker.layout.site import Site
+
+#: Sizes of what stands in a yard.
+YARD = {"cart": (1.6, 0.9), "well": (1.2, 1.2), "logs": (1.1, 0.7), "lantern": (0.3, 0.3)}
 
 
 def density(
@@ -32,36 +35,6 @@ def density(
         return float(top * (1 - fy) + low * fy)
 
     return at
-
-
-def scatter(
-    rng: Generator,
-    columns: int,
-    rows: int,
-    tries: int,
-    radius: Callable[[], float],
-    welcome: Callable[[float, float], float],
-    apart: float = 0.8,
-) -> list[tuple[float, float, float]]:
-    """Return (x, y, radius) of round things, strewn.
-
-    A spot is taken with chance welcome(x, y) when it is `apart` times both radii from all others.
-    """
-    found: list[tuple[float, float, float]] = []
-    known = np.zeros((0, 3))
-    spots = rng.uniform((-0.4, -0.4), (columns + 0.4, rows + 0.4), (tries, 2))
-    dice = rng.random(tries)
-    for (x, y), chance in zip(spots.tolist(), dice.tolist(), strict=True):
-        if chance >= welcome(min(max(x, 0.0), columns - 1e-6), min(max(y, 0.0), rows - 1e-6)):
-            continue
-        r = radius()
-        if len(known) and bool(
-            (np.hypot(known[:, 0] - x, known[:, 1] - y) < apart * (known[:, 2] + r)).any()
-        ):
-            continue
-        found.append((x, y, r))
-        known = np.asarray(found)
-    return found
 
 
 def keep_off(
@@ -83,77 +56,50 @@ def keep_off(
 
 
 def plant_outside(
-    rng: Generator,
-    ground: str,
-    footprint: BaseGeometry,
-    fronts: list[tuple[Segment, Cell]],
-    columns: int,
-    rows: int,
-    furniture: Furniture,
-) -> list[Area]:
-    """Return the grounds round a building, with paths to its doors, and plant them."""
-    whole = box(0, 0, columns, rows)
-    areas = geometry.areas(ground, whole)
-    around = density(rng, columns, rows)
+    site: Site, ground: str, footprint: BaseGeometry, fronts: list[tuple[Segment, Cell]]
+) -> None:
+    """Lay the grounds round buildings, with a path to every door, and plant them."""
+    rng, columns, rows = site.rng, site.columns, site.rows
+    site.areas += geometry.areas(ground, site.whole)
     if ground != "meadow":
-        green = unary_union(
-            [
-                geometry.blob(rng, (x, y), float(rng.uniform(1.5, 3)), float(rng.uniform(1.5, 3)))
-                for x, y in ((0, 0), (columns, 0), (0, rows), (columns, rows))
-                if rng.random() < 0.7
-            ]
-        )
-        areas += geometry.areas("meadow", green.intersection(whole)) if not green.is_empty else []
-    paths = []
-    for segment, (c, r) in fronts:
-        line = _way_out(rng, (c + 0.5, r + 0.5), segment, columns, rows)
-        paths.append(LineString(line).buffer(0.55, cap_style="flat"))
-    way = unary_union(paths).intersection(whole)
-    areas += geometry.areas("cobble" if ground == "meadow" and rng.random() < 0.4 else "path", way)
+        corners = ((0, 0), (columns, 0), (0, rows), (columns, rows))
+        green = [
+            geometry.blob(rng, corner, *(float(v) for v in rng.uniform(1.5, 3, 2)))
+            for corner in corners
+            if rng.random() < 0.7
+        ]
+        site.areas += geometry.areas("meadow", unary_union(green).intersection(site.whole))
+    paths = [
+        LineString(_way_out(rng, (c + 0.5, r + 0.5), segment, columns, rows))
+        for segment, (c, r) in fronts
+    ]
+    way = unary_union([path.buffer(0.55, cap_style="flat") for path in paths])
+    paving = "cobble" if ground == "meadow" and rng.random() < 0.4 else "path"
+    site.areas += geometry.areas(paving, way.intersection(site.whole))
+    _plant(site, 0.75 if ground == "meadow" else 0.4, footprint, way)
 
-    # Trees, bushes, stones: never on walls, paths or the house
+
+def _plant(site: Site, plenty: float, footprint: BaseGeometry, way: BaseGeometry) -> None:
+    """Put trees, bushes and the things of a yard where neither house nor path is."""
+    rng, columns, rows = site.rng, site.columns, site.rows
+    around = density(rng, columns, rows)
     off = keep_off(footprint.buffer(0.95).union(way.buffer(0.6)), columns, rows)
     near = keep_off(footprint.buffer(0.3).union(way.buffer(0.1)), columns, rows)
-    plenty = 0.75 if ground == "meadow" else 0.4
     area = columns * rows
-    kind = pick(rng, ("tree", "tree", "pine"))
-    for x, y, r in scatter(
-        rng,
-        columns,
-        rows,
-        area // 2,
-        lambda: float(rng.uniform(0.6, 1.15)),
-        lambda x, y: plenty * off(x, y) * (around(x, y) > 0.4),
-    ):
-        furniture.put(rng, kind, (x, y), (2 * r, 2 * r), int(rng.integers(360)))
-    for x, y, r in scatter(
-        rng,
-        columns,
-        rows,
-        area // 2,
-        lambda: float(rng.uniform(0.22, 0.4)),
-        lambda x, y: 0.3 * near(x, y),
-    ):
-        furniture.put(
-            rng,
-            pick(rng, ("bush", "bush", "rock", "tuft", "flowers")),
-            (x, y),
-            (2 * r, 2 * r),
-            int(rng.integers(360)),
-        )
-    for x, y, r in scatter(
-        rng, columns, rows, area // 4, lambda: 0.55, lambda x, y: 0.16 * off(x, y), 1.1
-    ):
-        if 1 < x < columns - 1 and 1 < y < rows - 1:
+    tree = pick(rng, ("tree", "tree", "pine"))
+
+    def wooded(x: float, y: float) -> float:
+        return plenty * off(x, y) * (around(x, y) > 0.4)
+
+    for at, r in site.strew(area // 2, (0.6, 1.15), wooded):
+        site.put(tree, at, (2 * r, 2 * r))
+    for at, r in site.strew(area // 2, (0.22, 0.4), lambda x, y: 0.3 * near(x, y)):
+        thing = pick(rng, ("bush", "bush", "rock", "tuft", "flowers"))
+        site.put(thing, at, (2 * r, 2 * r))
+    for at, _ in site.strew(area // 4, (0.55, 0.55), lambda x, y: 0.16 * off(x, y), 1.1):
+        if 1 < at[0] < columns - 1 and 1 < at[1] < rows - 1:
             thing = pick(rng, ("barrel", "crate", "logs", "cart", "well", "hay", "lantern"))
-            size = {
-                "cart": (1.6, 0.9),
-                "well": (1.2, 1.2),
-                "logs": (1.1, 0.7),
-                "lantern": (0.3, 0.3),
-            }.get(thing, (2 * r * 0.6, 2 * r * 0.6))
-            furniture.put(rng, thing, (x, y), size, int(rng.integers(360)))
-    return areas
+            site.put(thing, at, YARD.get(thing, (0.66, 0.66)))
 
 
 def _way_out(rng: Generator, start: Point, segment: Segment, columns: int, rows: int) -> np.ndarray:

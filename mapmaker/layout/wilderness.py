@@ -8,13 +8,11 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from mapmaker.layout import geometry
-from mapmaker.layout.building import open_sides
 from mapmaker.layout.chance import pick
-from mapmaker.layout.furnish import Furniture
-from mapmaker.layout.garden import density, keep_off, scatter
+from mapmaker.layout.garden import density, keep_off
 from mapmaker.layout.kinds import KINDS
-from mapmaker.layout.palettes import palette_for
-from mapmaker.layout.plan import Area, Layout, Point, Room, cells_of
+from mapmaker.layout.plan import Layout, Point
+from mapmaker.layout.site import Site, open_sides
 
 THEMES = (
     "forest clearing",
@@ -27,22 +25,27 @@ THEMES = (
     "marsh",
 )
 
-
 #: What grows and lies between the trees, as often as it shall come up.
-_UNDERGROWTH = ("bush",) * 4 + ("tuft",) * 7 + ("rock",) * 5 + ("flowers",) * 3 + ("stump", "log")
+UNDERGROWTH = ("bush",) * 4 + ("tuft",) * 7 + ("rock",) * 5 + ("flowers",) * 3 + ("stump", "log")
+WOODS = (
+    ("tree",),
+    ("tree", "tree", "pine"),
+    ("pine",),
+    ("pine", "pine", "tree"),
+    ("tree", "tree", "deadtree"),
+)
+MARSH_TREES = ("deadtree", "tree", "tree")
+CAMP_SIZES = {"tent": (1.7, 1.4), "logs": (1.1, 0.7), "cart": (1.6, 0.9), "crate": (0.62, 0.62)}
 
 
-class _Land:
-    """The land while it is being shaped."""
+class _Land(Site):
+    """The land while it is being shaped: where it is bare of trees, wet, and where roads run."""
 
-    def __init__(self, rng: Generator, columns: int, rows: int) -> None:
-        self.rng, self.columns, self.rows = rng, columns, rows
-        self.whole = box(0, 0, columns, rows)
-        self.areas: list[Area] = geometry.areas("grass", self.whole)
-        self.rooms: list[Room] = []
-        self.walls: tuple[tuple[Point, ...], ...] = ()
-        self.furniture = Furniture()
-        self.bare: list[BaseGeometry] = []  # no trees here
+    def __init__(self, rng: Generator, seed: int, columns: int, rows: int) -> None:
+        super().__init__("wilderness", rng, seed, columns, rows)
+        self.areas = geometry.areas("grass", self.whole)
+        self.exits = open_sides(columns, rows)
+        self.bare: list[BaseGeometry] = []
         self.water: list[BaseGeometry] = []
         self.roads: list[BaseGeometry] = []
         self.across = bool(rng.random() < 0.5)
@@ -84,7 +87,7 @@ class _Land:
         dry = shape.difference(unary_union([*self.water, *self.roads]).buffer(0.45))
         self.areas += geometry.areas(kind, dry)
         if self.rng.random() < 0.3 and kind == "meadow" and not self.roads and not self.water:
-            self.furniture.put(self.rng, "campfire", at, (0.9, 0.9))
+            self.put("campfire", at, (0.9, 0.9))
         parts = geometry.polygons(dry)
         if parts and geometry.is_roomy(geometry.cells_in(parts[0])):
             self.rooms.append(geometry.room_of(name, parts[0]))
@@ -171,9 +174,9 @@ def _scene(land: _Land, theme: str) -> None:
             land.clearing(pick(rng, ("Clearing", "Glade", "Hollow", "Meadow", "Dell")), at, size)
     if not land.rooms:
         _driest(land)
-    if not land.furniture.lights and land.rooms and rng.random() < 0.5:
+    if not land.lights and rng.random() < 0.5:
         place = Polygon(land.rooms[0].polygon).representative_point()
-        land.furniture.put(rng, "campfire", (place.x, place.y), (0.9, 0.9))
+        land.put("campfire", (place.x, place.y), (0.9, 0.9))
 
 
 def _pools(land: _Land) -> None:
@@ -194,6 +197,9 @@ def _driest(land: _Land) -> None:
     ]
     best = max(spots, key=lambda p: wet.distance(Spot(p)))
     land.clearing("Clearing", best, 1.6)
+    if not land.rooms:
+        shore = geometry.polygons(land.whole.difference(wet.buffer(0.05)))[0]
+        land.rooms.append(geometry.room_of("Shore" if land.water else "Clearing", shore))
 
 
 def _stones(land: _Land, at: Point, radius: float) -> None:
@@ -201,27 +207,18 @@ def _stones(land: _Land, at: Point, radius: float) -> None:
     for k in range(count):
         angle = 2 * np.pi * k / count
         spot = (at[0] + radius * np.cos(angle), at[1] + radius * np.sin(angle))
-        land.furniture.put(land.rng, "menhir", spot, (0.62, 0.5), np.degrees(angle))
-    land.furniture.put(
-        land.rng,
-        pick(land.rng, ("altar", "campfire", "circle")),
-        at,
-        (1.2, 0.8),
-        int(land.rng.integers(180)),
-    )
+        land.put("menhir", spot, (0.62, 0.5), np.degrees(angle))
+    land.put(pick(land.rng, ("altar", "campfire", "circle")), at, (1.2, 0.8))
 
 
 def _camp(land: _Land, at: Point, size: float) -> None:
-    land.furniture.put(land.rng, "campfire", at, (0.9, 0.9))
+    land.put("campfire", at, (0.9, 0.9))
     turn = float(land.rng.uniform(0, 360))
     for k in range(int(land.rng.integers(2, 5))):
         angle = np.radians(turn + 95 * k)
         spot = (at[0] + size * 0.78 * np.cos(angle), at[1] + size * 0.78 * np.sin(angle))
         thing = pick(land.rng, ("tent", "tent", "logs", "cart", "crate"))
-        shape = {"tent": (1.7, 1.4), "logs": (1.1, 0.7), "cart": (1.6, 0.9)}.get(
-            thing, (0.62, 0.62)
-        )
-        land.furniture.put(land.rng, thing, spot, shape, np.degrees(angle) + 90)
+        land.put(thing, spot, CAMP_SIZES[thing], np.degrees(angle) + 90)
 
 
 def _ruin(land: _Land, at: Point) -> None:
@@ -245,102 +242,43 @@ def _ruin(land: _Land, at: Point) -> None:
     land.walls = geometry.as_walls(standing)
     for _ in range(5):
         spot = rng.uniform((x, y), (x + w, y + h))
-        land.furniture.put(
-            rng,
-            pick(rng, ("rubble", "rubble", "tuft", "pebbles", "bush")),
-            (spot[0], spot[1]),
-            (0.7, 0.7),
-            int(rng.integers(360)),
-        )
+        thing = pick(rng, ("rubble", "rubble", "tuft", "pebbles", "bush"))
+        land.put(thing, (float(spot[0]), float(spot[1])), (0.7, 0.7))
 
 
 def _grow(land: _Land, theme: str) -> None:
-    """Plant trees thickly where nothing is kept bare, and small things between."""
+    """Plant trees thickly where nothing is kept bare, small things between, reeds by the water."""
     rng, columns, rows = land.rng, land.columns, land.rows
-    woods = density(rng, columns, rows, 0.16)
-    thick = float(rng.uniform(0.30, 0.62))
-    bare = unary_union(land.bare) if land.bare else Spot(-9, -9).buffer(0.1)
-    off, near = keep_off(bare.buffer(0.35), columns, rows), keep_off(bare, columns, rows)
-    kinds = pick(
-        rng,
-        (
-            ("tree",),
-            ("tree", "tree", "pine"),
-            ("pine",),
-            ("pine", "pine", "tree"),
-            ("tree", "tree", "deadtree"),
-        ),
-    )
-    kinds = ("deadtree", "tree", "tree") if theme == "marsh" else kinds
     area = columns * rows
-    for x, y, r in scatter(
-        rng,
-        columns,
-        rows,
-        area * 3,
-        lambda: float(rng.uniform(0.55, 1.25)),
-        lambda x, y: off(x, y) * float(woods(x, y) > thick),
-        0.72,
-    ):
-        land.furniture.put(rng, pick(rng, kinds), (x, y), (2 * r, 2 * r), int(rng.integers(360)))
-    for x, y, r in scatter(
-        rng,
-        columns,
-        rows,
-        area,
-        lambda: float(rng.uniform(0.15, 0.42)),
-        lambda x, y: 0.5 * near(x, y),
-    ):
-        thing = pick(rng, _UNDERGROWTH)
-        size = (4.2 * r, 1.5 * r) if thing == "log" else (2 * r, 2 * r)
-        land.furniture.put(rng, thing, (x, y), size, int(rng.integers(360)))
-    shore = unary_union(land.water) if land.water else None
-    if shore is not None:
-        rim = keep_off(
-            shore.buffer(0.25)
-            .difference(shore.buffer(-0.35))
-            .difference(unary_union(land.roads).buffer(0.75)),
-            columns,
-            rows,
-        )
-        for x, y, r in scatter(
-            rng,
-            columns,
-            rows,
-            area * 2,
-            lambda: float(rng.uniform(0.12, 0.3)),
-            lambda x, y: 0.3 * (1 - rim(x, y)),
-        ):
-            land.furniture.put(
-                rng,
-                pick(rng, ("reeds", "rock", "rock", "lily")),
-                (x, y),
-                (2 * r, 2 * r),
-                int(rng.integers(360)),
-            )
+    woods, thick = density(rng, columns, rows, 0.16), float(rng.uniform(0.30, 0.62))
+    bare = unary_union(land.bare)
+    off, near = keep_off(bare.buffer(0.35), columns, rows), keep_off(bare, columns, rows)
+    trees = MARSH_TREES if theme == "marsh" else pick(rng, WOODS)
+
+    def wooded(x: float, y: float) -> float:
+        return off(x, y) * float(woods(x, y) > thick)
+
+    for at, r in land.strew(area // 12, (0.45, 0.9), lambda x, y: 0.35 * off(x, y), 1.2):
+        land.put("rock", at, (2 * r, 2 * r))
+    for at, r in land.strew(area * 3, (0.55, 1.25), wooded, 0.72):
+        land.put(pick(rng, trees), at, (2 * r, 2 * r))
+    for at, r in land.strew(area, (0.15, 0.42), lambda x, y: 0.5 * near(x, y)):
+        thing = pick(rng, UNDERGROWTH)
+        land.put(thing, at, (4.2 * r, 1.5 * r) if thing == "log" else (2 * r, 2 * r))
+    if land.water:
+        water = unary_union(land.water)
+        rim = water.buffer(0.25).difference(water.buffer(-0.35))
+        off_rim = keep_off(rim.difference(unary_union(land.roads).buffer(0.75)), columns, rows)
+        for at, r in land.strew(area * 2, (0.12, 0.3), lambda x, y: 0.3 - 0.3 * off_rim(x, y)):
+            land.put(pick(rng, ("reeds", "rock", "rock", "lily")), at, (2 * r, 2 * r))
 
 
 @KINDS.register("wilderness")
 def plan_wilderness(rng: Generator, seed: int, columns: int, rows: int) -> Layout:
     """Return a piece of country: one theme, named clearings, trees that leave paths free."""
     theme = pick(rng, THEMES)
-    land = _Land(rng, columns, rows)
+    land = _Land(rng, seed, columns, rows)
     land.meadows()
     _scene(land, theme)
     _grow(land, theme)
-    final = tuple(land.areas)
-    return Layout(
-        kind="wilderness",
-        seed=seed,
-        columns=columns,
-        rows=rows,
-        theme=theme,
-        palette=palette_for("wilderness", seed),
-        cells=cells_of(final, columns, rows),
-        rooms=tuple(land.rooms),
-        walls=land.walls,
-        lights=tuple(land.furniture.lights),
-        exits=open_sides(columns, rows),
-        areas=final,
-        props=tuple(land.furniture.props),
-    )
+    return land.layout(theme)

@@ -1,13 +1,15 @@
 """Seamless noise fields, made once per process: they depend on nothing but their arguments."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapmaker.layout.chance import stream
 
-Field = NDArray[np.float32]
+#: A mask or noise over pixels; float32 in practice, whatever the stubs infer.
+Field = NDArray[np.floating[Any]]
 #: Side of the seamless tile in pixels; even, and large enough that repeats are not seen.
 TILE_PX = 640
 

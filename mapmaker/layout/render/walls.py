@@ -8,7 +8,7 @@ from shapely.ops import unary_union
 
 from mapmaker.layout.palettes import tint
 from mapmaker.layout.plan import Door, Segment, Stairs
-from mapmaker.layout.render.brush import Brush
+from mapmaker.layout.render.brush import Brush, mixed
 from mapmaker.layout.render.noise import Field
 from mapmaker.layout.render.sheet import Sheet, Stencil, colour
 
@@ -262,12 +262,12 @@ def draw_stairs(brush: Brush, flight: Stairs) -> None:
     (x, y), (w, h) = flight.position, flight.size
     long, wide = (w, h) if flight.heading % 180 == 0 else (h, w)
     brush.place(x + w / 2, y + h / 2, long, wide, flight.heading)
-    stone, ink = np.asarray(tint(brush.palette.stone)), np.asarray(tint(brush.palette.ink))
+    stone, ink = tint(brush.palette.stone), tint(brush.palette.ink)
     steps = max(4, round(long * 4))
     for k in range(steps):
         share = k / steps
         dark = share if flight.goes == "down" else 0.35 * (1 - share)
-        shade = tuple(int(v) for v in stone + (ink - stone) * (0.08 + 0.62 * dark))
+        shade = mixed(stone, ink, 0.08 + 0.62 * dark)
         squeeze = 0.09 + (0.16 * share if flight.goes == "down" else 0.0)
         brush.box(
             -long / 2 + long * share,
