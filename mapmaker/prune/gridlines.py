@@ -21,6 +21,7 @@ _FINEST = 0.45  # cycles a pixel
 _LOUDEST = 60.0  # no single wave outweighs the others
 _LINE = 24  # grey levels
 _SMOOTH_PX = 31
+_JPEG_PX = 8
 _SQUARES = re.compile(r"(?<![0-9])([1-9][0-9]{0,2})\s*[xX×]\s*([1-9][0-9]{0,2})(?![0-9])")
 _SQUARE_ENOUGH = 0.02
 
@@ -77,7 +78,7 @@ def find_grid(grey: NDArray[np.uint8]) -> dict[str, Any] | None:
     JPEG's own lattice of 8 px is left out.
     """
     longest, shortest = max(grey.shape), min(grey.shape)
-    if shortest < _LEAST_SQUARES * LEAST_CELL_PX:
+    if shortest <= _LEAST_SQUARES * LEAST_CELL_PX:
         return None
     profiles = [_profile(grey, axis) for axis in (1, 0)]
     step = 0.2 * LEAST_CELL_PX / longest  # a fifth of a pixel of drift over the whole picture
@@ -96,7 +97,7 @@ def find_grid(grey: NDArray[np.uint8]) -> dict[str, Any] | None:
     best = int(likely.argmax())
     if score[best] < SURE * (longest / 768) ** 0.7:  # more squares, more certainty
         return None
-    cell_px = _refine(profiles, float(cells[best]), float(step))
+    cell_px = _whole(_refine(profiles, float(cells[best]), float(step)), *grey.shape)
     phase = [round(_phase(profile, cell_px), 2) for profile in profiles]
     return {"cell_px": round(cell_px, 3), "phase": phase, "score": round(float(score[best]), 1)}
 
@@ -114,7 +115,9 @@ def _profile(grey: NDArray[np.uint8], axis: int) -> NDArray[np.float64]:
     mean = mean - cv2.blur(mean[None], (_SMOOTH_PX, 1))[0]
     spread = 1.4826 * float(np.median(np.abs(mean - np.median(mean)))) + 1e-6
     clipped = np.clip(mean / spread, -4, 6).astype(np.float64)
-    return clipped - clipped.mean()
+    for place in range(_JPEG_PX):  # the edges of JPEG's blocks, or they leak into every wave
+        clipped[place::_JPEG_PX] -= clipped[place::_JPEG_PX].mean()
+    return clipped
 
 
 def _energy(profile: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
@@ -129,7 +132,7 @@ def _energy(profile: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
     ground = np.exp(cv2.blur(np.log(energy + 1e-9)[None], (width, 1))[0] + np.euler_gamma)
     energy = np.minimum(energy / np.maximum(ground, 1e-3 * np.median(ground)), _LOUDEST)
     frequency = np.arange(len(energy)) / size
-    lattice = np.abs(frequency - np.round(frequency * 8) / 8) < 1.5 / length
+    lattice = np.abs(frequency - np.round(frequency * _JPEG_PX) / _JPEG_PX) < 1.5 / length
     return np.where(lattice, np.nan, energy - 1.0), size
 
 
@@ -138,6 +141,13 @@ def _refine(profiles: list[NDArray[np.float64]], cell_px: float, step: float) ->
     near = cell_px * np.exp(np.linspace(-2 * step, 2 * step, 41))
     energy = sum(np.abs(_comb(profile, near)).sum(axis=1) for profile in profiles)
     return float(near[int(np.argmax(energy))])
+
+
+def _whole(cell_px: float, height: int, width: int) -> float:
+    """Return `cell_px` such that squares fill the picture, when they so nearly do both ways."""
+    wide, tall = width / round(width / cell_px), height / round(height / cell_px)
+    near = max(abs(wide - cell_px), abs(tall - cell_px)) < 0.002 * cell_px
+    return (wide + tall) / 2 if near else cell_px
 
 
 def _phase(profile: NDArray[np.float64], cell_px: float) -> float:

@@ -26,7 +26,6 @@ _FLOOR = re.compile(
     r"levels?\s*[0-9]*|interior|exterior|inside|outside|crop\s*[0-9]*)\b"
 )
 _DPI = re.compile(r"\b[0-9]{2,3} ?dpi\b")
-_NUMBER = re.compile(r"^[0-9]+ ")  # a series counts its sheets: 34 palace, 35 palace cellar
 _LEAST_STEM = 4
 
 
@@ -66,10 +65,10 @@ class Picture:
         return self.mark is not None and self.mark.personal
 
     def worth(self) -> tuple:
-        """Return what ranks the pictures of one group: a person's keep, detail, bytes."""
+        """Return what ranks the pictures of one group: a person's keep, then detail."""
         f = self.features
         kept = self._personal and self.mark.state == "keep"
-        return (kept, _detail(f), self.row.get("bytes") or 0, self.id)
+        return (kept, _detail(f, self.row.get("bytes") or 0), self.id)
 
 
 Pair = tuple[Picture, Picture, str, str]  # one, other, rule, reason
@@ -127,7 +126,7 @@ def building(name: str) -> tuple[str, tuple[str, ...]]:
     `Old Keep - Level 2 (72 dpi)` is ("old keep", ("level 2",)).
     """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
-    words = _DPI.sub(" ", _NUMBER.sub("", re.sub(r"[^a-z0-9]+", " ", words).strip()))
+    words = _DPI.sub(" ", re.sub(r"[^a-z0-9]+", " ", words))
     floors = tuple(" ".join(m.group().split()) for m in _FLOOR.finditer(words))
     return " ".join(_FLOOR.sub(" ", words).split()), floors
 
@@ -241,11 +240,18 @@ def _names(p: Picture) -> set[str]:
     return names | {f"building {s}" for s in stems if len(s) >= _LEAST_STEM}
 
 
-def _detail(f: Features) -> float:
-    """Return log10 of the pixels that show something, to a tenth.
+def _detail(f: Features, file_bytes: int) -> float:
+    """Return how much a picture shows, as a logarithm: its pixels, mostly.
 
-    Larger is better, unless the picture is coarser than any painted map at its own size: then it
-    was enlarged or blurred, and an enlargement by two loses against what it was made from.
+    A picture coarser than any painted map at its own size was enlarged or blurred, and loses more
+    than it gained: enlarged by two it ranks behind what it was made from. Between equals contrast
+    decides (night versions, faded copies), and last the bytes (what was pressed harder).
     """
     coarse = min(0.0, f.fine - COARSE)
-    return round(math.log10(max(1, f.width * f.height)) + 3 * coarse, 1)
+    pixels, contrast = max(1, f.width * f.height), max(1.0, f.contrast)
+    return (
+        math.log10(pixels)
+        + 3 * coarse
+        + 0.5 * math.log10(contrast)
+        + 0.1 * math.log10(max(1, file_bytes))
+    )
