@@ -123,3 +123,20 @@ def test_every_crop_lies_within_its_picture(width, height, cell, phase, squares,
         assert left >= 0 and top >= 0 and right <= width + 1e-9 and bottom <= height + 1e-9
         assert crop.side >= 1 and crop.squares <= squares
         assert cut(image, crop, 8).shape == (8, 8, 3)
+
+
+def test_a_layout_at_an_odd_scale_has_its_lines_on_the_squares():
+    """Of a layout drawn at 37 px a square the lines in a 300 px sample are at multiples of 20 px."""
+    from mapmaker.layout import plan, render
+
+    layout = plan("wilderness", 4, 17, 16)
+    ruled, bare = render(layout, 37, grid=True), render(layout, 37, grid=False)
+
+    crop = place_all(ruled, grid(37.0))[0]
+    lines = np.abs(cut(ruled, crop, 300).astype(int) - cut(bare, crop, 300)).sum(axis=2)
+
+    for profile in (lines.mean(axis=0), lines.mean(axis=1)):
+        peaks = [
+            20 * k - 10 + int(profile[20 * k - 10 : 20 * k + 10].argmax()) for k in range(1, 15)
+        ]
+        assert [peak - 20 * k for k, peak in enumerate(peaks, 1)] == pytest.approx([0] * 14, abs=1)
