@@ -13,7 +13,7 @@ from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.decisions import Decisions, Mark
 from mapmaker.prune.features import Features, FeatureStore, measure
 from mapmaker.prune.kept import features_of
-from mapmaker.prune.suggest import VERSION, Picture, Suggestion, groups, suggest
+from mapmaker.prune.suggest import VERSION, Picture, Suggestion, alike, groups, suggest
 from mapmaker.stopping import stoppable
 from mapmaker.workspace import Dataset, locked
 
@@ -35,9 +35,9 @@ def prune(dataset: Dataset, config: PruneConfig) -> Iterator[Event]:
         try:
             measured = yield from _measure_new(dataset, rows, store)
             pictures = _pictures(rows, store, decisions)
-            named = groups(pictures, config.near, decisions.groups())
-            decisions.set_groups(named)
-            found = suggest(pictures, min_side_px=config.min_side_px, near=config.near)
+            likes = alike(pictures, config.near)
+            decisions.set_groups(groups(pictures, likes, decisions.groups()))
+            found = suggest(pictures, likes, min_side_px=config.min_side_px)
             store.set_suggestions({id: s.plain() for id, s in found.items()})
             yield from _broken_notes(rows, found)
             marked = _accept(decisions, pictures, found) if config.auto else 0

@@ -71,13 +71,31 @@ class Picture:
         return (kept, _detail(f, self.row.get("bytes") or 0), self.id)
 
 
+Alike = tuple[Picture, Picture, int, int]  # one, other, bits that differ, orientation
 Pair = tuple[Picture, Picture, str, str]  # one, other, rule, reason
 
 
-def suggest(pictures: list[Picture], *, min_side_px: int, near: int) -> dict[str, Suggestion]:
+def alike(pictures: list[Picture], near: int) -> list[Alike]:
+    """Return (one, other, bits, orientation) of pictures that show the same plan.
+
+    Their hashes are at most `near` bits apart and what is painted is the same; blank pictures are
+    like everything and so like nothing.
+    """
+    shown = [p for p in pictures if not p.features.problem and p.features.span >= BLANK_SPAN]
+    return [
+        (one, other, bits, orientation)
+        for one, other, bits, orientation in _within(shown, near)
+        if changed(one.features.small(), other.features.small(), orientation) <= SAME_PLAN
+    ]
+
+
+def suggest(
+    pictures: list[Picture], likes: list[Alike], *, min_side_px: int
+) -> dict[str, Suggestion]:
     """Return what to drop, by id, each with one reason: the first that holds of
 
-    broken, small, blank, duplicate-exact, duplicate-dpi, duplicate-near.
+    broken, small, blank, duplicate-exact, duplicate-dpi, duplicate-near. likes is `alike` of the
+    same pictures.
     """
     found: dict[str, Suggestion] = {}
     for p in pictures:
@@ -85,12 +103,12 @@ def suggest(pictures: list[Picture], *, min_side_px: int, near: int) -> dict[str
         if rule:
             found[p.id] = Suggestion(p.id, rule, reason)
     whole = [p for p in pictures if p.id not in found and p.usable]
-    for copy, keeper, rule, reason in _duplicates(whole, near):
+    for copy, keeper, rule, reason in _duplicates(whole, likes):
         found.setdefault(copy.id, Suggestion(copy.id, rule, reason, keeper.id))
     return found
 
 
-def groups(pictures: list[Picture], near: int, known: Mapping[str, str]) -> dict[str, str]:
+def groups(pictures: list[Picture], likes: list[Alike], known: Mapping[str, str]) -> dict[str, str]:
     """Return the group of each picture, by id: those of one map share it, however it is varied.
 
     One map is: one map_id, one name but for the floor or crop, or near duplicates. A group keeps
@@ -108,7 +126,7 @@ def groups(pictures: list[Picture], near: int, known: Mapping[str, str]) -> dict
     for p in pictures:
         for name in _names(p):
             parent[top(p.id)] = top(by_name.setdefault(name, p.id))
-    for one, other, _, _ in _alike(pictures, near):
+    for one, other, _, _ in likes:
         parent[top(one.id)] = top(other.id)
     members = defaultdict(list)
     for id in parent:
@@ -141,13 +159,13 @@ def _alone(f: Features, min_side_px: int) -> tuple[str, str]:
     return "", ""
 
 
-def _duplicates(pictures: list[Picture], near: int) -> list[Pair]:
+def _duplicates(pictures: list[Picture], likes: list[Alike]) -> list[Pair]:
     """Return (copy, keeper, rule, reason); a keeper is never a copy of another."""
     ties = defaultdict(dict)
     for one, other, rule, reason in [
         *_same_pixels(pictures),
         *_dpi(pictures),
-        *_copies(pictures, near),
+        *_copies(pictures, likes),
     ]:
         ties[one.id].setdefault(other.id, (other, rule, reason))
         ties[other.id].setdefault(one.id, (one, rule, reason))
@@ -189,27 +207,18 @@ def _dpi(pictures: list[Picture]) -> list[Pair]:
     return pairs
 
 
-def _copies(pictures: list[Picture], near: int) -> list[Pair]:
+def _copies(pictures: list[Picture], likes: list[Alike]) -> list[Pair]:
+    here = {p.id for p in pictures}
     pairs = []
-    for one, other, bits, orientation in _alike(pictures, near):
-        if not _floors(one, other):
+    for one, other, bits, orientation in likes:
+        if one.id in here and other.id in here and not _floors(one, other):
             turned = "" if orientation == 0 else ", turned or mirrored"
             reason = f"the same map{turned} ({bits} of 64 bits differ)"
             pairs.append((one, other, "duplicate-near", reason))
     return pairs
 
 
-def _alike(pictures: list[Picture], near: int) -> list[tuple[Picture, Picture, int, int]]:
-    """Return (one, other, bits, orientation) of pictures that show the same plan."""
-    shown = [p for p in pictures if not p.features.problem and p.features.span >= BLANK_SPAN]
-    return [
-        (one, other, bits, orientation)
-        for one, other, bits, orientation in _within(shown, near)
-        if changed(one.features.small(), other.features.small(), orientation) <= SAME_PLAN
-    ]
-
-
-def _within(pictures: list[Picture], limit: int) -> list[tuple[Picture, Picture, int, int]]:
+def _within(pictures: list[Picture], limit: int) -> list[Alike]:
     if len(pictures) < 2:
         return []
     phash = np.array([[int(h, 16) for h in p.features.phash] for p in pictures], np.uint64)

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -115,7 +116,7 @@ class Review:
         if not isinstance(mark, dict):
             raise HTTPException(400, "a mark must be an object")
         id, state = mark.get("id"), mark.get("state")
-        if id not in self.rows or state not in STATES:
+        if not isinstance(id, str) or id not in self.rows or state not in STATES:
             raise HTTPException(400, "no such picture or no such state")
         return Mark(id, state, "", PERSON)
 
@@ -196,7 +197,8 @@ def serve_review(
         def started() -> None:
             ready(url)
             if open_browser:
-                webbrowser.open(url)
+                # In a thread: where only a text browser is, opening it would hold up the server.
+                threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
         _Server(app, started, lambda: bool(done) or bool(stop)).run([listener])
         if stop:
@@ -216,6 +218,8 @@ class _Server(uvicorn.Server):
             app,
             log_config=None,
             access_log=False,
+            proxy_headers=False,
+            server_header=False,
             lifespan="off",
             ws="none",
             timeout_graceful_shutdown=2,
