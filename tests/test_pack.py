@@ -402,3 +402,18 @@ def test_pruned_pictures_reach_the_shards(tmp_path, monkeypatch):
     ids = {bytes(row).hex() for row in open_shards(dataset.shards(32)).column("sha256")}
 
     assert ids == {row["id"] for row in rows[1:]}
+
+
+def test_writing_is_never_turned_or_mirrored(tmp_path):
+    """A picture marked has_text gives its upright view alone."""
+    dataset = make_dataset(tmp_path)
+    rows = kept_from_file(dataset)
+    rows[0]["has_text"] = True
+    (dataset.root / "kept.json").write_text(json.dumps(rows))
+
+    pack_all(dataset, augment="d4", views=4)
+    shards = open_shards(dataset.shards(32))
+    own = [bytes(row).hex() == rows[0]["id"] for row in shards.column("sha256")]
+
+    assert shards.column("variant")[own].tolist() == [0]
+    assert len(shards) == 1 + 4 * 11

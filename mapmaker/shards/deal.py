@@ -62,7 +62,11 @@ def deal_samples(
         for picture in pictures
         for crop in crops.get(picture.id, ())
         for view in draw_views(
-            config.augment, config.views, seed=config.seed, sha256=picture.id, crop=crop.index
+            "none" if picture.upright else config.augment,
+            config.views,
+            seed=config.seed,
+            sha256=picture.id,
+            crop=crop.index,
         )
     ]
 

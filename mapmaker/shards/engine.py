@@ -45,7 +45,8 @@ class Futures:
         except cf.BrokenExecutor as error:
             raise MissingPart(
                 "A worker process was killed; most likely the memory ran out.",
-                hint="Run the same command again, with --engine serial.",
+                hint="Run the same command again, with --engine serial. (A script that calls this "
+                "needs `if __name__ == '__main__':` around the call.)",
             ) from error
 
 

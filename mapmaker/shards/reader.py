@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import operator
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -85,6 +86,20 @@ class Shards:
         values = np.concatenate(parts)
         return np.char.decode(values, "utf-8", "replace") if name == "map_id" else values
 
+    def walls(self, index: SupportsIndex) -> dict[str, Any] | None:
+        """Return a sample's {squares, walls, doors, windows, lights}, or None where not known.
+
+        In squares, from the sample's top left, cut and turned as its pixels are.
+        """
+        shard, row = self._place(index)
+        if "walls" not in self._shards[shard].fields:
+            return None
+        text = self._slice(shard, row, "walls", "wall_offsets")
+        try:
+            return json.loads(text.tobytes()) if len(text) else None
+        except ValueError as error:
+            raise self._torn(shard, row, f"its walls are not JSON ({error})") from error
+
     @property
     def nbytes(self) -> int:
         """Bytes of all samples as uint8 pixels: what holding them in memory takes."""
@@ -114,22 +129,30 @@ class Shards:
             self._maps[shard, name] = found = found.view(np.ndarray)
         return found
 
-    def _read(self, index: SupportsIndex, out: np.ndarray) -> None:
+    def _place(self, index: SupportsIndex) -> tuple[int, int]:
+        """Return a sample's shard and the row in it."""
         number = operator.index(index)
         if not -len(self) <= number < len(self):
             raise IndexError(f"there are {len(self)} samples, asked for number {number}")
         number %= len(self)
         shard = bisect_right(self._starts, number) - 1
-        row = number - self._starts[shard]
+        return shard, number - self._starts[shard]
+
+    def _slice(self, shard: int, row: int, data: str, offsets: str) -> np.ndarray:
+        """Return one row's bytes out of a flat array."""
+        begin, end = (int(v) for v in self._map(shard, offsets)[row : row + 2])
+        if not 0 <= begin <= end <= len(self._map(shard, data)):
+            raise self._torn(shard, row, "its offsets point nowhere")
+        return self._map(shard, data)[begin:end]
+
+    def _read(self, index: SupportsIndex, out: np.ndarray) -> None:
+        shard, row = self._place(index)
         if self.card["layout"] == "raw":
             out[...] = self._map(shard, "images")[row]
             return
-        offsets, data = self._map(shard, "offsets"), self._map(shard, "bytes")
-        begin, end = int(offsets[row]), int(offsets[row + 1])
-        if not 0 <= begin < end <= len(data):
-            raise self._torn(shard, row, "its offsets point nowhere")
+        data = self._slice(shard, row, "bytes", "offsets")
         try:
-            with Image.open(io.BytesIO(data[begin:end].tobytes()), formats=["JPEG"]) as image:
+            with Image.open(io.BytesIO(data.tobytes()), formats=["JPEG"]) as image:
                 if image.size != (self.size, self.size) or image.mode != "RGB":
                     raise self._torn(shard, row, f"a JPEG of {image.size} {image.mode}")
                 out[...] = np.asarray(image)
@@ -146,8 +169,7 @@ class Shards:
             if self.card["layout"] == "raw":
                 data = np.ascontiguousarray(self._map(shard, "images")[row])
             else:
-                begin, end = (int(v) for v in self._map(shard, "offsets")[row : row + 2])
-                data = self._map(shard, "bytes")[max(0, begin) : max(0, end)]
+                data = self._slice(shard, row, "bytes", "offsets")
             if hashlib.sha256(data).digest() != digests[row].tobytes():
                 bad.append(row)
         if not bad:

@@ -10,10 +10,11 @@ import numpy as np
 from PIL import Image
 
 from mapmaker.errors import UnsafeInput
-from mapmaker.files import speaking_of
+from mapmaker.files import sha256_of, speaking_of
 from mapmaker.picture import open_picture
 from mapmaker.shards.config import digest
 from mapmaker.shards.crops import Crop, place
+from mapmaker.shards.walls import layout_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +26,26 @@ class Picture:
     map_id: str
     group: str
     grid: tuple[float, float, float] | None  # cell_px, phase x, phase y
+    walls: str | None = None  # sha256 of the layout it came with
+    upright: bool = False  # it has writing, which no view may turn or mirror
 
     @classmethod
     def of(cls, row: Mapping[str, Any], root: Path) -> "Picture":
         """Return the picture a row of `prune.kept` speaks of."""
-        grid = row.get("grid")
+        grid, layout = row.get("grid"), layout_file(root / row["file"])
         return cls(
             id=row["id"],
             path=str(root / row["file"]),
             map_id=str(row.get("map_id") or Path(row["file"]).stem),
             group=str(row["group"]),
             grid=(float(grid["cell_px"]), *map(float, grid["phase"])) if grid else None,
+            walls=sha256_of(layout) if layout.is_file() else None,
+            upright=bool(row.get("has_text")),
         )
 
     def key(self) -> list[Any]:
         """Return what of it decides which samples come out: not where the file lies."""
-        return [self.id, self.map_id, self.group, self.grid]
+        return [self.id, self.map_id, self.group, self.grid, self.walls, self.upright]
 
 
 @dataclass(frozen=True, slots=True)

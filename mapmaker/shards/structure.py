@@ -29,6 +29,7 @@ COLUMNS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "map_id": ("S", ()),  # UTF-8, as wide as the longest
 }
 MAP_ID_BYTES = 200
+WALLS = ("walls", "wall_offsets")  # JSON of each sample's walls; only where some sample has any
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ def check_structure(path: Path, *, layout: str, count: int, size: int) -> dict[s
     """
     try:
         with _open(path) as file:
-            names = _names(layout)
             found = set(file)
+            names = _names(layout) | (set(WALLS) if WALLS[0] in found else set())
             if found != names:
                 strange = ", ".join(sorted(found ^ names)[:5])
                 raise _unsafe(path, f"has or lacks {strange}")
@@ -102,9 +103,9 @@ def _check_field(
 ) -> None:
     if name == "images":
         dtype, shape = "|u1", (count, size, size, 3)
-    elif name == "bytes":
+    elif name in ("bytes", "walls"):
         dtype, shape = "|u1", field.shape[:1]
-    elif name == "offsets":
+    elif name in ("offsets", "wall_offsets"):
         dtype, shape = "<i8", (count + 1,)
     elif name == "map_id":
         dtype, shape = field.dtype, (count,)

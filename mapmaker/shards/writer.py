@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -26,6 +26,7 @@ from mapmaker.shards.config import digest
 from mapmaker.shards.crops import Crop
 from mapmaker.shards.source import Picture, cut, read_picture
 from mapmaker.shards.structure import COLUMNS, MAP_ID_BYTES, check_structure
+from mapmaker.shards.walls import crop_walls
 
 STRUCTURE_BYTES = 1_000_000  # far more than the description of twelve arrays takes
 JPEG = {"format": "JPEG", "quality": 95, "subsampling": 0}  # 4:4:4 keeps coloured 1 px grid lines
@@ -82,25 +83,25 @@ def write_shard(job: ShardJob) -> dict[str, Any]:
     """
     columns = _columns(job)
     samples: Iterable[bytes] = (np.ascontiguousarray(p).tobytes() for p in _render(job))
-    images = {"images": np.broadcast_to(np.uint8(0), (len(job.samples), job.size, job.size, 3))}
+    images = np.broadcast_to(np.uint8(0), (len(job.samples), job.size, job.size, 3))
+    big = {"images": images}
     if job.recipe["layout"] == "encoded":
         samples = [_jpeg(pixels) for pixels in _render(job)]  # offsets need every length
-        ends = np.cumsum([0, *map(len, samples)], dtype="<i8")
-        images = {"bytes": np.broadcast_to(np.uint8(0), int(ends[-1])), "offsets": ends}
+        columns["offsets"] = _ends(samples)
+        big = {"bytes": np.broadcast_to(np.uint8(0), int(columns["offsets"][-1]))}
 
     with atomic_file(job.path) as beside:
         need_room(job.path.parent, STRUCTURE_BYTES)
-        places = _lay_out(beside, job, columns | images)
+        places = _lay_out(beside, job, columns | big)
         with beside.open("r+b") as file:
             _reserve(file.fileno(), beside.stat().st_size)
-            file.seek(places["bytes" if "bytes" in places else "images"])
+            file.seek(places[next(iter(big))])
             digests = []
             for sample in samples:
                 file.write(sample)
                 digests.append(hashlib.sha256(sample).digest())
             columns["digest"] = np.frombuffer(b"".join(digests), "u1").reshape(-1, 32)
-            small = columns | {k: v for k, v in images.items() if k == "offsets"}
-            for name, values in small.items():
+            for name, values in columns.items():
                 file.seek(places[name])
                 file.write(values.tobytes())
         sync(beside)
@@ -166,6 +167,11 @@ def _jpeg(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def _ends(parts: Sequence[bytes]) -> np.ndarray:
+    """Return where each of the joined parts begins, and where the last one ends."""
+    return np.cumsum([0, *map(len, parts)], dtype="<i8")
+
+
 def _columns(job: ShardJob) -> dict[str, np.ndarray]:
     """Return every column; the digests are still empty."""
     samples, size = job.samples, job.size
@@ -183,7 +189,11 @@ def _columns(job: ShardJob) -> dict[str, np.ndarray]:
     columns = {name: np.array(v, dtype=COLUMNS[name][0]) for name, v in values.items()}
     names = [s.picture.map_id.encode()[:MAP_ID_BYTES] for s in samples]
     names = [n.decode(errors="ignore").encode() for n in names]  # no character cut in two
-    return columns | {"map_id": np.array(names, dtype=f"S{max(1, *map(len, names), 1)}")}
+    columns["map_id"] = np.array(names, dtype=f"S{max(1, *map(len, names), 1)}")
+    walls = [crop_walls(Path(s.picture.path), s.crop, s.view) for s in samples]
+    if any(walls):
+        columns |= {"walls": np.frombuffer(b"".join(walls), "u1"), "wall_offsets": _ends(walls)}
+    return columns
 
 
 def _read_back(path: Path, job: ShardJob, columns: Mapping[str, np.ndarray]) -> None:
