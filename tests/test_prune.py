@@ -78,14 +78,14 @@ def test_every_turned_copy_is_a_duplicate_of_its_map(tmp_path: Path) -> None:
         (lambda p: p.resize((128, 128)), "duplicate-near"),
         (lambda p: p.resize((512, 512), Image.Resampling.BICUBIC), "duplicate-near"),
         (lambda p: p.resize((64, 64)).resize((256, 256)), "duplicate-near"),
-        (lambda p: p.point(lambda v: v // 3), "duplicate-near"),
+        (lambda p: p.point(lambda v: 120 + (v - 120) * 2 // 3), "duplicate-near"),
     ],
-    ids=["same pixels", "half", "enlarged", "blurred", "night"],
+    ids=["same pixels", "half", "enlarged", "blurred", "faded"],
 )
 def test_the_better_picture_is_the_keeper(
     tmp_path: Path, worse: Callable[[Image.Image], Image.Image], rule: str
 ) -> None:
-    """Of one map twice the original stays: not the smaller, enlarged, blurred or darkened copy."""
+    """Of one map twice the original stays: not the smaller, enlarged, blurred or faded copy."""
     dataset = make_dataset(tmp_path)
     copy = add(dataset, "a copy.tif", worse(painted(1, 256)))
     original = add(dataset, "b original.png", painted(1, 256))
@@ -146,6 +146,19 @@ def test_floors_share_a_group_and_none_is_dropped(tmp_path: Path) -> None:
     groups = [row["group"] for row in kept(dataset)]
     assert len(groups) == 5
     assert groups[0] == groups[1] != groups[2] == groups[3] != groups[4]
+
+
+def test_day_and_night_are_two_pictures_of_one_group(tmp_path: Path) -> None:
+    """A map by night is worth learning too; it only must not be split from the one by day."""
+    dataset = make_dataset(tmp_path)
+    add(dataset, "day.png", painted(1))
+    add(dataset, "night.png", painted(1).point(lambda v: v * 2 // 5))
+
+    finish(prune(dataset, PruneConfig(min_side_px=32, near=6, auto=True)))
+
+    rows = kept(dataset)
+    assert len(rows) == 2
+    assert rows[0]["group"] == rows[1]["group"]
 
 
 def test_one_map_id_is_one_group_and_keeps_its_best_resolution(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from mapmaker.prune.hashes import changed, near_pairs
 VERSION = 1
 BLANK_SPAN = 14.0  # brightness range of the middle 98 % [grey levels]: less is an empty sheet
 SAME_PLAN = 0.35  # more of the painted area differs: alike from afar, another plan from near
+NIGHT = 1.6  # times as bright: another light, not another encoding (JPEG and scaling: 1.02)
 COARSE = -1.1  # painted maps are never coarser (`features.fineness`); enlarged twice -1.3 and less
 SAME_MAP_BITS = 14  # two resolutions of one page must at least resemble each other (unrelated: 16+)
 
@@ -211,7 +212,9 @@ def _copies(pictures: list[Picture], likes: list[Alike]) -> list[Pair]:
     here = {p.id for p in pictures}
     pairs = []
     for one, other, bits, orientation in likes:
-        if one.id in here and other.id in here and not _floors(one, other):
+        if not {one.id, other.id} <= here:
+            continue
+        if not _floors(one, other) and not _relit(one, other):
             turned = "" if orientation == 0 else ", turned or mirrored"
             reason = f"the same map{turned} ({bits} of 64 bits differ)"
             pairs.append((one, other, "duplicate-near", reason))
@@ -236,6 +239,12 @@ def _floors(one: Picture, other: Picture) -> bool:
         if name == other_name and floor != other_floor and len(name) >= _LEAST_STEM:
             return True
     return False
+
+
+def _relit(one: Picture, other: Picture) -> bool:
+    """Whether one is the other by night: worth keeping both, in one group."""
+    dim, light = sorted(max(1.0, p.features.mean) for p in (one, other))
+    return light > NIGHT * dim
 
 
 def _texts(p: Picture) -> tuple[str, str]:
