@@ -1,6 +1,7 @@
 """Walls go with the pixels: cut where the crop is cut, turned as it is turned."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_walls_lie_on_the_pixels_of_every_view(dataset):
             assert tuple(shards[index][50, 50]) == (0, 0, 128)
             continue
         for line in layout["walls"]:
-            for start, end in zip(line[:-1], line[1:], strict=True):
+            for start, end in pairwise(line):
                 for t in np.linspace(0.1, 0.9, 9):
                     x, y = (np.array(start) * (1 - t) + np.array(end) * t) * 20
                     red, green, _ = shards[index][min(int(y), 99), min(int(x), 99)]
@@ -94,10 +95,7 @@ def test_a_damaged_layout_costs_the_walls_alone(tmp_path, text):
     picture = tmp_path / "map.png"
     layout_file(picture).write_text(text)
 
-    assert crop_walls(picture, Crop(0, 0, 0, 100, 5), 0) in (
-        b"",
-        b'{"doors":[],"lights":[],"squares":[5,5],"walls":[],"windows":[]}',
-    )
+    assert crop_walls(picture, Crop(0, 0, 0, 100, 5), 0) == b""
 
 
 def test_changed_walls_change_the_shards(dataset):
