@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from urllib.parse import urlsplit
 
@@ -320,6 +321,18 @@ def test_a_signal_stops_within_two_seconds_with_all_lists_written(workspace, sig
     assert 0 < len(listed) < done.data["pictures"]
     assert not set(listed) & {r.path for r in archive.picture_requests()}
     assert planted(workspace) == archive.expected("all")
+
+
+def test_a_signal_does_not_wait_for_a_slow_server(workspace):
+    """While the first page takes its time, SIGTERM still stops within two seconds."""
+    with Replica(maps=1, side_px=48, drawn=False, latency_s=8) as archive:
+        events = scrape(workspace, NAME, ScrapeConfig(via=archive.url))
+        threading.Timer(0.3, signal.raise_signal, [signal.SIGTERM]).start()
+        began_s = time.monotonic()
+        with pytest.raises(Stopped):
+            list(events)
+
+    assert time.monotonic() - began_s < 2.3
 
 
 def test_a_full_disk_is_said_once_and_keeps_what_is_there(workspace, fresh, monkeypatch):

@@ -94,7 +94,7 @@ def _is_closed(path: Path, kind: str) -> bool:
     if kind in ("JPEG", "MPO"):
         return b"\xff\xd9" in tail
     if kind == "PNG":
-        return b"IEND" in tail
+        return b"IEND\xae\x42\x60\x82" in tail
     if kind == "GIF":
         return b"\x3b" in tail[-16:]
     if kind == "WEBP":

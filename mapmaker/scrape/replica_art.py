@@ -9,9 +9,10 @@ import zlib
 
 from PIL import Image, ImageDraw
 
-from mapmaker.scrape.replica_plan import File
+from mapmaker.scrape.replica_plan import VARIANT, File
 
 BOMB_PX = 30_000
+_SQUARES = 15
 _KINDS = ("dungeon", "cave", "building", "wilderness")
 
 
@@ -59,21 +60,25 @@ def _comments(count: int) -> bytes:
 
 
 def _painted(art: int, side_px: int, drawn: bool) -> Image.Image:
-    if drawn:
-        largest = _drawn(art)
-        if largest.width == side_px:
-            return largest
-        return largest.resize((side_px, side_px), Image.Resampling.LANCZOS)
-    return _plain(art).resize((side_px, side_px), Image.Resampling.NEAREST)
+    """Return picture number `art`, side_px square; from VARIANT on it is washed out, else plain."""
+    variant, base = divmod(art, VARIANT)
+    if not drawn:
+        image = _plain(base).resize((side_px, side_px), Image.Resampling.NEAREST)
+    else:
+        cell_px = max(8, round(side_px / _SQUARES))
+        image = _drawn(base, cell_px)
+        if image.width != side_px:
+            image = image.resize((side_px, side_px), Image.Resampling.LANCZOS)
+    return Image.blend(image, Image.new("RGB", image.size, "white"), 0.35) if variant else image
 
 
 @functools.lru_cache(maxsize=8)
-def _drawn(art: int) -> Image.Image:
+def _drawn(art: int, cell_px: int) -> Image.Image:
     from mapmaker.layout import plan
     from mapmaker.layout.render import render
 
-    layout = plan(_KINDS[art % len(_KINDS)], art)
-    return render(layout, cell_px=75)
+    layout = plan(_KINDS[art % len(_KINDS)], art, columns=_SQUARES, rows=_SQUARES)
+    return render(layout, cell_px=cell_px)
 
 
 @functools.lru_cache(maxsize=64)
@@ -118,7 +123,7 @@ def _bomb() -> bytes:
 def zip_members(file: File, drawn: bool) -> dict[str, bytes]:
     """Return what the replica's ZIP holds; one name would leave the folder."""
     pictures = [
-        _jpeg(_painted(file.art + 20_000 + n, file.side_px, drawn), None, False) for n in range(3)
+        _jpeg(_painted(file.art + 1000 + n, file.side_px, drawn), None, False) for n in range(3)
     ]
     return {
         "maps/inner/Hall.JPG": pictures[0],

@@ -16,7 +16,8 @@ ROOT = "/dnd/images/mapofweek"
 _FIRST_MONTHS = [(2003, 10, "a"), (2001, 2, "x"), (2002, 12, "a"), (2007, 4, "a"), (2004, 2, "a"),
                  (2003, 12, "a"), (2000, 9, "x"), (2007, 6, "a")]  # fmt: skip
 _FAULT_MONTH = (2005, 5)
-_SCALES = {72: 1.0, 150: 1.2, 300: 1.5, None: 1.0}
+_SCALES = {72: 1.0, 150: 1.08, 300: 1.2, None: 1.0}  # moderate: these are drawn on demand
+VARIANT = 10_000  # added to a picture's number: the same plan in another dress
 _NAMES = [
     "Village", "The Dragon’s Temple", "Old Keep – Level One", "“Sunken” Shrine", "Château Ruins",
     "Caves of Ash", "The Miller’s House", "Watchtower", "Bandit Camp", "Crypt of the Señor",
@@ -194,8 +195,7 @@ def _dpi_files(day: date, art: int, side_px: int) -> tuple[File, ...]:
         for n, variant in enumerate(("White Background", "Black & White"), 1):
             plain = jpg(f"{stem}_v{n}.jpg", art, side_px, None, style="variant", variant=variant)
             mode = "L" if n == 2 else "RGB"
-            # The number shifts the picture's seed: a variant must not be the same bytes.
-            files.append(replace(plain, mode=mode, art=art + 10_000 * n))
+            files.append(replace(plain, mode=mode, art=art + VARIANT))
     return tuple(files)
 
 

@@ -15,7 +15,6 @@ from mapmaker.scrape.grammar import Find, find_maps, merge
 from mapmaker.scrape.ledger import Ledger, Record
 from mapmaker.scrape.links import identity
 from mapmaker.scrape.manifest import gap, row, write_gaps, write_manifest
-from mapmaker.scrape.manners import Halted
 from mapmaker.scrape.source import Source, read_source
 from mapmaker.scrape.web import Refused, Web
 from mapmaker.stopping import StopFlag, stoppable
@@ -96,15 +95,20 @@ def _read_pages(
             break
         yield Step("scrape", n, len(queue), "pages", url)
         try:
-            body, answer = web.page(url)
-        except Halted:
-            break
+            # In a thread of its own: a signal must not wait for a slow server.
+            for result in work_through([url], web.page, 1, web.halt):
+                if stop:
+                    web.halt.set()
+                    break
         except Refused as refused:
             if n < len(source.start):
                 raise _no_index(url, refused, web) from refused
             status = {"attempts": refused.attempts, "last_status": refused.status}
             gaps.append(gap(url, refused.reason, page_url=url, **status))
             continue
+        if stop or result is None:
+            break
+        body, answer = result[1]
         page = find_maps(source, url, body)
         if n == 0:
             _keep_index(dataset, body)
@@ -226,7 +230,8 @@ def _done(
     summary += f" ({size / 1e6:.1f} MB)."
     if gaps:
         named = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
-        summary += f" {len(gaps)} files are missing ({named}): see {dataset.gaps}."
+        summary += f" {len(gaps)} files are missing ({named}): see {dataset.gaps};"
+        summary += " --verify asks for them again."
     data = {
         "dataset": dataset.name, "maps": maps, "pictures": len(rows), "fetched": fetched,
         "bytes": size, "requests": web.requests, "gaps": reasons,

@@ -1,0 +1,82 @@
+"""Every card on the shelf `scrapers` is whole, and a site is added by a card alone."""
+
+import pytest
+
+from mapmaker.errors import BadConfig, UnknownName, UnsafeInput
+from mapmaker.scrape.grammar import find_maps
+from mapmaker.scrape.source import read_source
+from mapmaker.shelf import cards
+
+CARD = r"""
+title = "Someone's maps"
+homepage = "https://maps.example.org/"
+start = ["https://maps.example.org/"]
+hosts = ["maps.example.org"]
+pictures = ['\.(png|jpe?g)$']
+license = "CC0-1.0"
+"""
+
+
+@pytest.mark.parametrize("name", sorted(cards("scrapers")))
+def test_every_card_declares_a_whole_source(name):
+    """Start pages, hosts, patterns, licence and terms are there and make sense together."""
+    source = read_source(name)
+
+    assert source.title and source.license and source.terms
+    assert all(any(h in url for h in source.hosts) for url in source.start)
+    assert source.entry.download and source.pictures
+
+
+def test_another_site_is_a_card(tmp_path):
+    """A card of seven lines reads a page it was written for."""
+    path = tmp_path / "someone.toml"
+    path.write_text(CARD)
+    source = read_source(str(path))
+
+    page = find_maps(
+        source,
+        source.start[0],
+        b'<p><a href="/m/Old_Mill.png">The Old Mill</a> <a href="/x">no</a>',
+    )
+
+    (find,) = page.finds
+    assert find.link.url == "https://maps.example.org/m/Old_Mill.png"
+    assert (find.title, find.map_id) == ("The Old Mill", "undated_the-old-mill")
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "words"),
+    [
+        ("colour = 3", BadConfig, "colour"),
+        ("follow = ['(']", BadConfig, "regular expression"),
+        ("ai_training = 'perhaps'", BadConfig, "ai_training"),
+        ("title = [", UnsafeInput, "TOML"),
+        ("[entry]\nheads = ['x']", BadConfig, "heads"),
+    ],
+)
+def test_a_card_that_is_wrong_says_where(tmp_path, line, error, words):
+    """An unknown key, a bad expression or no TOML: one clear line with the card's path."""
+    path = tmp_path / "bad.toml"
+    path.write_text(CARD + line + "\n")
+
+    with pytest.raises(error, match=words) as caught:
+        read_source(str(path))
+
+    assert str(path) in str(caught.value)
+
+
+def test_a_card_must_start_on_its_own_hosts(tmp_path):
+    """A start page elsewhere is refused when the card is read."""
+    path = tmp_path / "far.toml"
+    path.write_text(CARD.replace('https://maps.example.org/"]', 'https://example.com/"]'))
+
+    with pytest.raises(BadConfig, match=r"example\.com"):
+        read_source(str(path))
+
+
+def test_a_card_nobody_has_is_named_with_its_neighbours():
+    """UnknownName suggests what is there."""
+    with pytest.raises(UnknownName) as error:
+        read_source("map-of-the-wek")
+
+    assert "map-of-the-week" in error.value.hint
