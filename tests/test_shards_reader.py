@@ -102,6 +102,7 @@ def test_it_pickles_without_a_handle(folder):
     assert add_up(pickle.loads(packed)) == before
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # 3.12 on: that is the test
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_other_processes_read_the_same(raw, method):
     """However a worker is started, it reads what the parent reads."""

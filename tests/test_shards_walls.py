@@ -86,7 +86,7 @@ def test_what_lies_outside_is_cut_off(tmp_path):
         "[]",
         '{"cell_px": 0}',
         '{"cell_px": 20, "walls": 3}',
-        '{"cell_px": 20, "walls": [[[1]]]}',
+        '{"cell_px": 20, "walls": [[[1], [2]]]}',
         '{"cell_px": 20, "lights": [{"position": [1, 1], "range": NaN}]}',
     ],
 )
