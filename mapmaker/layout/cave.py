@@ -144,7 +144,7 @@ def _simple_floor(floor: Polygon, columns: int, rows: int) -> Polygon:
     """
     rings = []
     for ring in (floor.exterior, *floor.interiors):
-        points = geometry.snap(Polygon(ring).simplify(0.05).exterior.coords)
+        points = geometry.snap(LineString(ring.coords).simplify(0.05).coords)
         fixed = [x in (0, columns) or y in (0, rows) for x, y in points]
         rings.append(_spaced_ring(points[:-1], fixed[:-1], 0.38))
     plain = Polygon(rings[0], [ring for ring in rings[1:] if len(ring) > 3])
@@ -230,4 +230,5 @@ def _dress(site: Site, theme: str, floor: Polygon) -> None:
         shape = Polygon(room.polygon).buffer(0).intersection(middle)
         if shape.area > 3 and rng.random() < (0.6 if theme == "lair" else 0.3):
             thing = pick(rng, tuple(TRACES))
-            site.put(thing, shape.representative_point().coords[0], TRACES[thing])
+            spot = shape.representative_point()
+            site.put(thing, (spot.x, spot.y), TRACES[thing])

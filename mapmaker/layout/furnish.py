@@ -189,5 +189,6 @@ class Furnisher:
                 for x in across[0]
             ]
         for x, y in spots[: most if share else 0]:
-            if all((int(x) - a, int(y) - b) in self.cells for a in (0, 1) for b in (0, 1)):
+            around = {(int(x) - a, int(y) - b) for a in (0, 1) for b in (0, 1)}
+            if around <= self.cells and not around & self.steps:
                 self.site.put(kind, (float(x), float(y)), SIZES[kind], 0)

@@ -64,7 +64,7 @@ def plant_outside(
     if ground != "meadow":
         corners = ((0, 0), (columns, 0), (0, rows), (columns, rows))
         green = [
-            geometry.blob(rng, corner, *(float(v) for v in rng.uniform(1.5, 3, 2)))
+            geometry.blob(rng, corner, float(rng.uniform(1.5, 3)), float(rng.uniform(1.5, 3)))
             for corner in corners
             if rng.random() < 0.7
         ]

@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 from shapely.geometry import LineString
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import unary_union
+from shapely.ops import substring, unary_union
 
 from mapmaker.layout.geometry import polygons
 from mapmaker.layout.plan import Area
@@ -149,7 +149,7 @@ def _dashes(sheet: Sheet, stencil: Stencil, line: LineString, width: float, shar
     place = float(sheet.rng.uniform(0, 0.4))
     while place < line.length:
         stroke = float(sheet.rng.uniform(0.35, 1.3)) * (0.5 + share)
-        part = shapely.ops.substring(line, place, min(place + stroke, line.length))
+        part = substring(line, place, min(place + stroke, line.length))
         if part.length > 0.05:
             stencil.line(part.coords, width)
         place += stroke + float(sheet.rng.uniform(0.15, 0.6)) * (1.3 - share)

@@ -11,7 +11,7 @@ from mapmaker.layout.chance import stream
 #: A mask or noise over pixels; float32 in practice, whatever the stubs infer.
 Field = NDArray[np.floating[Any]]
 #: Side of the seamless tile in pixels; even, and large enough that repeats are not seen.
-TILE_PX = 640
+TILE_PX = 576
 
 
 @lru_cache(maxsize=64)

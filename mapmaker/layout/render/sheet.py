@@ -15,7 +15,7 @@ from mapmaker.layout.chance import stream
 from mapmaker.layout.geometry import polygons
 from mapmaker.layout.palettes import Palette, tint
 from mapmaker.layout.plan import Layout
-from mapmaker.layout.render.noise import Field, cloud, tiled
+from mapmaker.layout.render.noise import TILE_PX, Field, cloud, tiled
 
 Window = tuple[slice, slice]
 #: How far the hand strays from the true line, in squares: about 1 px at 50 px a square.
@@ -26,7 +26,7 @@ MANY_PX = 40_000_000
 
 def colour(code: str) -> NDArray[np.float32]:
     """Return "#rrggbb" as three floats from 0 to 1."""
-    return np.asarray(tint(code), np.float32) / 255
+    return np.asarray(tint(code), np.float32) / np.float32(255)
 
 
 class Sheet:
@@ -40,7 +40,7 @@ class Sheet:
         self.pixels = np.empty((self.height, self.width, 3), np.float32)
         self.pixels[:] = colour(palette.paper)
         self._waves = self.rng.uniform((0.5, 0.5, 0, 0), (2.6, 2.6, 6.28, 6.28), (4, 4))
-        self._shift = (int(self.rng.integers(640)), int(self.rng.integers(640)))
+        self._shift = (int(self.rng.integers(TILE_PX)), int(self.rng.integers(TILE_PX)))
 
     @property
     def whole(self) -> Window:
