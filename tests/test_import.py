@@ -137,7 +137,8 @@ def test_provenance_says_whose_pictures_are_and_which_belong_together(workspace,
         (folder / name).write_bytes(encoded(picture(n)))
     (folder / "PROVENANCE.csv").write_text(
         "file,licence,source_map,kind,title,repo\n"
-        "one.png,CC0-1.0,who:one,cave,The One,who/maps\none_crop.png,CC0-1.0,who:one,cave,,who/maps\n"
+        "one.png,CC0-1.0,who:one,cave,The One,who/maps\n"
+        "one_crop.png,CC0-1.0,who:one,cave,,who/maps\n"
     )
 
     run(workspace, folder, license="mine")
@@ -223,7 +224,8 @@ def test_unreadable_walls_cost_the_walls_and_not_the_picture(workspace, folder, 
 def scene(**more) -> dict:
     wall = {"move": 20, "sight": 20, "door": 0, "ds": 0}
     return {
-        "width": 640, "height": 480, "padding": 0.25, "grid": {"size": 80, "type": 1, "distance": 5},
+        "width": 640, "height": 480, "padding": 0.25,
+        "grid": {"size": 80, "type": 1, "distance": 5},
         "background": {"src": "modules/x/Old%20Mill.webp"},
         "walls": [
             {**wall, "c": [160 + 80, 160, 160 + 240, 160]},

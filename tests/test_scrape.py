@@ -1,27 +1,20 @@
 """Scraping the replica: everything planted arrives, everything missing is named, nothing twice."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
-import threading
-import time
-from urllib.parse import urlsplit
+from itertools import pairwise
 
 import pytest
+from scrape_tools import NAME, gaps, on_site, pictures_on_disk, planted, run
 
-from mapmaker.errors import BadConfig, MapmakerError, MissingPart, Stopped, UnknownName
-from mapmaker.events import Done, Step, finish
+from mapmaker.errors import BadConfig, MapmakerError, UnknownName
+from mapmaker.events import finish
 from mapmaker.files import read_lines, sha256_of
 from mapmaker.scrape.config import ScrapeConfig
 from mapmaker.scrape.manifest import COLUMNS, GAP_COLUMNS, GAP_REASONS
 from mapmaker.scrape.plan import describe
 from mapmaker.scrape.replica import HOSTS, Replica
 from mapmaker.scrape.scrape import scrape
-from mapmaker.workspace import Workspace, locked
-
-NAME = "map-of-the-week"
+from mapmaker.workspace import Workspace
 
 
 @pytest.fixture
@@ -40,41 +33,6 @@ def fresh(archive):
     archive.requests.clear()
     archive.seen.clear()
     return archive
-
-
-def run(workspace, archive, **options) -> Done:
-    config = {"via": archive.url, "max_file_bytes": 400_000, **options}
-    return finish(scrape(workspace, NAME, ScrapeConfig(**config)))
-
-
-def on_site(url: str) -> str:
-    """Return the path of an address on the archive's hosts, other addresses as they are."""
-    parts = urlsplit(url)
-    if parts.hostname not in HOSTS:
-        return url
-    query = f"?{parts.query}" if parts.query else ""
-    return parts.path + query + (f"#{parts.fragment}" if parts.fragment else "")
-
-
-def planted(workspace) -> dict[str, str]:
-    """Return address -> sha256 as the manifest has it, aliases too; every file is hashed."""
-    dataset = workspace.dataset(NAME)
-    found = {}
-    for row in dataset.rows():
-        assert sha256_of(dataset.root / row["file"]) == row["id"]
-        for url in [row["picture_url"], *row["aliases"]]:
-            found[on_site(url)] = row["id"]
-    return found
-
-
-def gaps(workspace) -> dict[str, str]:
-    rows = read_lines(workspace.dataset(NAME).gaps)
-    return {on_site(row["picture_url"]): row["reason"] for row in rows}
-
-
-def pictures_on_disk(workspace) -> dict[str, str]:
-    root = workspace.dataset(NAME).root
-    return {p.name: sha256_of(p) for p in (root / "pictures").iterdir()}
 
 
 @pytest.mark.parametrize("dpi", ["best", "all"])
@@ -152,7 +110,7 @@ def test_the_rate_holds(workspace):
         for request in archive.requests:
             by_host.setdefault(request.host, []).append(request.at_s)
         times = by_host[HOSTS[0]]
-        gaps_s = [b - a for a, b in zip(times, times[1:], strict=False)]
+        gaps_s = [b - a for a, b in pairwise(times)]
         assert len(gaps_s) > 4 and min(gaps_s) > 0.01
         assert (times[-1] - times[0]) >= 0.019 * len(gaps_s)
 
@@ -239,150 +197,6 @@ def test_the_wayback_machine_stands_in_for_what_is_gone(workspace):
         paths = {on_site(r["picture_url"]) for r in rows}
         assert {archive.truth.oddities[n] for n in ("404", "410", "soft-404")} <= paths
         assert {r["capture"] for r in rows} == {"20160401000000"}
-
-
-def test_a_kill_at_any_moment_loses_nothing(tmp_path):
-    """kill -9 again and again: the end is the same folder, and no finished file is asked for."""
-    with Replica(maps=8, side_px=48, drawn=False, faults=False, latency_s=0.02) as archive:
-        whole = Workspace(tmp_path / "whole")
-        run(whole, archive, dpi="all")
-        torn = Workspace(tmp_path / "torn")
-        root = torn.dataset(NAME).root
-        code = (
-            "import sys; from pathlib import Path; from mapmaker.events import finish;"
-            "from mapmaker.scrape.config import ScrapeConfig; from mapmaker.workspace import Workspace;"
-            "from mapmaker.scrape.scrape import scrape;"
-            "finish(scrape(Workspace(Path(sys.argv[1])), 'map-of-the-week',"
-            "ScrapeConfig(via=sys.argv[2], dpi='all')))"
-        )
-        for count in (1, 6, 12):
-            archive.requests.clear()
-            had = _finished(root)
-            process = subprocess.Popen([sys.executable, "-c", code, torn.home, archive.url])
-            while len(archive.picture_requests()) < count and process.poll() is None:
-                time.sleep(0.002)
-            process.kill()
-            process.wait()
-            assert not had & {r.path for r in archive.picture_requests()}
-        had = _finished(root)
-        archive.requests.clear()
-
-        run(torn, archive, dpi="all")
-
-        assert len(had) >= 6
-        assert not had & {r.path for r in archive.picture_requests()}
-        assert pictures_on_disk(torn) == pictures_on_disk(whole)
-        for name in ("manifest.jsonl", "gaps.jsonl"):
-            same = (root / name).read_bytes() == (whole.dataset(NAME).root / name).read_bytes()
-            assert same, name
-
-
-def _finished(root) -> set[str]:
-    """Return the paths whose files are on the disk under their names."""
-    log = root / "fetch_log.jsonl"
-    text = log.read_text() if log.exists() else ""
-    lines = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
-    return {r["key"] for r in lines if "file" in r and (root / r["file"]).exists()}
-
-
-def test_a_torn_last_line_of_the_log_is_mended(workspace, fresh):
-    """Half a line, as a power cut leaves it, costs that line and no other."""
-    run(workspace, fresh)
-    log = workspace.dataset(NAME).fetch_log
-    whole = log.read_bytes()
-    log.write_bytes(whole[:-40])
-    fresh.requests.clear()
-
-    run(workspace, fresh)
-
-    assert len({r.path for r in fresh.picture_requests()}) == 1
-    assert len(read_lines(log)) == whole.count(b"\n")
-
-
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_within_two_seconds_with_all_lists_written(workspace, signum):
-    """The manifest lists what is here; running again goes on from there."""
-    with Replica(maps=8, side_px=48, drawn=False, faults=False, latency_s=0.05) as archive:
-        config = ScrapeConfig(via=archive.url, dpi="all", jobs=2)
-        events = scrape(workspace, NAME, config)
-        sent_s = None
-        with pytest.raises(Stopped) as stopped:
-            for event in events:
-                if isinstance(event, Step) and event.unit == "maps" and sent_s is None:
-                    sent_s = time.monotonic()
-                    signal.raise_signal(signum)
-        took_s = time.monotonic() - sent_s
-        listed = planted(workspace)
-        archive.requests.clear()
-        done = run(workspace, archive, dpi="all")
-
-    assert took_s < 2
-    assert stopped.value.exit_code == (130 if signum == signal.SIGINT else 75)
-    assert 0 < len(listed) < done.data["pictures"]
-    assert not set(listed) & {r.path for r in archive.picture_requests()}
-    assert planted(workspace) == archive.expected("all")
-
-
-def test_a_signal_does_not_wait_for_a_slow_server(workspace):
-    """While the first page takes its time, SIGTERM still stops within two seconds."""
-    with Replica(maps=1, side_px=48, drawn=False, latency_s=8) as archive:
-        events = scrape(workspace, NAME, ScrapeConfig(via=archive.url))
-        threading.Timer(0.3, signal.raise_signal, [signal.SIGTERM]).start()
-        began_s = time.monotonic()
-        with pytest.raises(Stopped):
-            list(events)
-
-    assert time.monotonic() - began_s < 2.3
-
-
-def test_a_full_disk_is_said_once_and_keeps_what_is_there(workspace, fresh, monkeypatch):
-    """No room for the third file: MissingPart, the first two listed, no torn file."""
-    from mapmaker.scrape import ledger
-
-    placed = []
-    rename = ledger.Ledger._rename
-
-    def full(self, here, there):
-        if len(placed) == 2:
-            raise OSError(28, "No space left on device")
-        placed.append(there)
-        rename(self, here, there)
-
-    monkeypatch.setattr(ledger.Ledger, "_rename", full)
-    with pytest.raises(MissingPart, match="disk is full"):
-        run(workspace, fresh, jobs=1)
-    monkeypatch.undo()
-
-    assert len(planted(workspace)) == 2
-    run(workspace, fresh)
-    assert planted(workspace) == fresh.expected()
-
-
-def test_no_permission_is_one_clear_line(workspace, fresh, monkeypatch):
-    """A folder that may not be written is MissingPart with a remedy."""
-    target = workspace.datasets
-    target.write_text("a file where the folder should be")
-
-    with pytest.raises(MissingPart) as error:
-        run(workspace, fresh)
-
-    assert error.value.hint
-
-
-def test_two_scrapes_of_one_folder_do_not_meet(workspace, fresh):
-    """The second finds the folder taken and says so."""
-    with locked(workspace.dataset(NAME).root), pytest.raises(MissingPart, match="at work"):
-        run(workspace, fresh)
-
-
-def test_a_server_that_is_not_there_is_one_clear_line(workspace):
-    """Nobody listens: three refused connections, then the reason and a remedy."""
-    config = ScrapeConfig(via="http://127.0.0.1:9")
-
-    with pytest.raises(MapmakerError, match="unreachable") as error:
-        finish(scrape(workspace, NAME, config))
-
-    assert "--via" in error.value.hint
 
 
 def test_limit_and_dpi_choose(workspace, fresh):

@@ -4,19 +4,18 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 
-from mapmaker.errors import MapmakerError
 from mapmaker.events import Done, Event, Note, Step
-from mapmaker.files import speaking_of, write_atomic
+from mapmaker.files import speaking_of
 from mapmaker.scrape.choose import Wanted, choose, file_stem
 from mapmaker.scrape.config import ScrapeConfig
 from mapmaker.scrape.crew import work_through
 from mapmaker.scrape.fetch import Fetcher, Outcome
-from mapmaker.scrape.grammar import Find, find_maps, merge
+from mapmaker.scrape.grammar import Find, merge
+from mapmaker.scrape.index import read_pages
 from mapmaker.scrape.ledger import Ledger, Record
-from mapmaker.scrape.links import identity
-from mapmaker.scrape.manifest import gap, row, write_gaps, write_manifest
+from mapmaker.scrape.manifest import row, write_gaps, write_manifest
 from mapmaker.scrape.source import Source, read_source
-from mapmaker.scrape.web import Refused, Web
+from mapmaker.scrape.web import Web
 from mapmaker.stopping import StopFlag, stoppable
 from mapmaker.workspace import Dataset, Workspace, locked
 
@@ -46,7 +45,7 @@ def _scrape(
     source: Source, dataset: Dataset, config: ScrapeConfig, web: Web, stop: StopFlag
 ) -> Iterator[Event]:
     # The pages.
-    finds, gaps = yield from _read_pages(source, dataset, web, stop)
+    finds, gaps = yield from read_pages(source, dataset, web, stop)
     finds = merge(source, finds)
     wanted = choose(finds, config.dpi, config.limit)
     yield Note(f"The pages list {len({f.map_id for f in finds})} maps in {len(finds)} files.")
@@ -81,56 +80,6 @@ def _scrape(
     parts.rmdir()
     yield from _surprises(finds, rows)
     yield _done(dataset, rows, gaps, done, web)
-
-
-def _read_pages(
-    source: Source, dataset: Dataset, web: Web, stop: StopFlag
-) -> Iterator[Event]:  # and returns (finds, gaps)
-    """Read the start pages and every page they lead to, in order, each once."""
-    queue, seen = list(source.start), {identity(source, u) for u in source.start}
-    finds: list[Find] = []
-    gaps: list[dict] = []
-    for n, url in enumerate(queue):  # grows while we read
-        if stop or n >= source.max_pages:
-            break
-        yield Step("scrape", n, len(queue), "pages", url)
-        try:
-            # In a thread of its own: a signal must not wait for a slow server.
-            for result in work_through([url], web.page, 1, web.halt):
-                if stop:
-                    web.halt.set()
-                    break
-        except Refused as refused:
-            if n < len(source.start):
-                raise _no_index(url, refused, web) from refused
-            status = {"attempts": refused.attempts, "last_status": refused.status}
-            gaps.append(gap(url, refused.reason, page_url=url, **status))
-            continue
-        if stop or result is None:
-            break
-        body, answer = result[1]
-        page = find_maps(source, url, body)
-        if n == 0:
-            _keep_index(dataset, body)
-        if not page.finds and not page.follow:
-            if n < len(source.start):
-                raise MapmakerError(
-                    f"{url} lists no map in any form the card of {source.name} knows.",
-                    hint=f"Look at {dataset.root / 'index.html'}: the site may have changed.",
-                )
-            status = {"attempts": answer.attempts, "last_status": answer.status}
-            gaps.append(gap(url, "no-entries", page_url=url, **status))
-        finds += page.finds
-        for further in page.follow:
-            if identity(source, further) not in seen:
-                seen.add(identity(source, further))
-                queue.append(further)
-    if stop:
-        raise stop.error(
-            "Stopped while reading the pages; nothing was fetched.",
-            hint="Run the same command again.",
-        )
-    return finds, gaps
 
 
 def _fetch_all(
@@ -189,25 +138,6 @@ def _row(source: Source, find: Find, record: Record, aliases: list[str]) -> dict
         license=source.license, attribution=source.attribution, ai_training=source.ai_training,
         robots="allowed", **{k: getattr(find, k) for k in said}, **{k: record[k] for k in got},
     )  # fmt: skip
-
-
-def _keep_index(dataset: Dataset, body: bytes) -> None:
-    """Keep the first page as it came: the one thing to look at when a site has changed."""
-    path = dataset.root / "index.html"
-    if not path.exists() or path.read_bytes() != body:
-        write_atomic(path, body)
-
-
-def _no_index(url: str, refused: Refused, web: Web) -> MapmakerError:
-    hint = {
-        "robots": "The site asks programs to stay away from its list; we do.",
-        "rate-limited": "Wait an hour and run the same command again.",
-        "unreachable": "Check the network, or the address given to --via.",
-    }.get(refused.reason, "Try again later.")
-    if not web.config.asks_wayback and web.via is None:
-        hint += " The site may be gone: --wayback asks the Internet Archive."
-    status = f", HTTP status {refused.status}" if refused.status else ""
-    return MapmakerError(f"{url} could not be read ({refused.reason}{status}).", hint=hint)
 
 
 def _surprises(finds: list[Find], rows: list[dict]) -> Iterator[Event]:

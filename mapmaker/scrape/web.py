@@ -155,7 +155,7 @@ class Web:
 
     def _once(self, url: str, sink: Sink, limit: int, is_file: bool) -> Answer:
         """Ask once, following redirects that stay with the source."""
-        first = url
+        first, status = url, 302
         for _ in range(_HOPS + 1):
             with self._ask(url, is_file) as response:
                 status = response.status_code
@@ -262,9 +262,10 @@ class Web:
             if refused.reason not in ("not-found", "forbidden", "redirected"):
                 host.robots_refusal = refused.reason
         else:
-            host.robots = Protego.parse(bytes(body).decode("utf-8", "replace"))
-            delay = host.robots.crawl_delay(str(self.session.headers["User-Agent"]))
+            rules = Protego.parse(bytes(body).decode("utf-8", "replace"))
+            delay = rules.crawl_delay(str(self.session.headers["User-Agent"]))
             host.delay_s = min(float(delay or 0), 60.0) if self.manners.rate else 0.0
+            host.robots = rules
         host.robots_read = True
 
 

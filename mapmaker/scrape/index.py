@@ -1,0 +1,92 @@
+"""Reading a source's pages, from its start to the last page they lead to."""
+
+from collections.abc import Generator
+
+from mapmaker.errors import MapmakerError
+from mapmaker.events import Event, Note, Step
+from mapmaker.files import write_atomic
+from mapmaker.scrape.crew import work_through
+from mapmaker.scrape.grammar import Find, find_maps
+from mapmaker.scrape.links import identity
+from mapmaker.scrape.manifest import gap
+from mapmaker.scrape.source import Source
+from mapmaker.scrape.web import Answer, Refused, Web
+from mapmaker.stopping import StopFlag
+from mapmaker.workspace import Dataset
+
+
+def read_pages(
+    source: Source, dataset: Dataset, web: Web, stop: StopFlag
+) -> Generator[Event, None, tuple[list[Find], list[dict]]]:
+    """Read the start pages and every page they lead to, in order, each once.
+
+    Yields steps and returns (finds, gaps). The first page is kept as index.html, as it came: the
+    one thing to look at when a site has changed. Raises MapmakerError when a start page cannot be
+    read or lists nothing, Stopped after a signal.
+    """
+    queue, seen = list(source.start), {identity(source, u) for u in source.start}
+    finds: list[Find] = []
+    gaps: list[dict] = []
+    for n, url in enumerate(queue):  # grows while we read
+        if n == source.max_pages:
+            yield Note(f"{len(queue) - n} pages were not read: the card allows {n}.")
+            break
+        yield Step("scrape", n, len(queue), "pages", url)
+        is_start = n < len(source.start)
+        try:
+            body, answer = _patiently(web, url, stop)
+        except Refused as refused:
+            if is_start:
+                raise _no_index(url, refused, web) from refused
+            status = {"attempts": refused.attempts, "last_status": refused.status}
+            gaps.append(gap(url, refused.reason, page_url=url, **status))
+            continue
+        page = find_maps(source, url, body)
+        if n == 0:
+            _keep_index(dataset, body)
+        if not page.finds and not page.follow:
+            if is_start:
+                raise MapmakerError(
+                    f"{url} lists no map in any form the card of {source.name} knows.",
+                    hint=f"Look at {dataset.root / 'index.html'}: the site may have changed.",
+                )
+            status = {"attempts": answer.attempts, "last_status": answer.status}
+            gaps.append(gap(url, "no-entries", page_url=url, **status))
+        finds += page.finds
+        for further in page.follow:
+            if identity(source, further) not in seen:
+                seen.add(identity(source, further))
+                queue.append(further)
+    return finds, gaps
+
+
+def _patiently(web: Web, url: str, stop: StopFlag) -> tuple[bytes, Answer]:
+    """Return a page, asked for in a thread of its own: a signal must not wait for a slow server."""
+    for result in work_through([url], web.page, 1, web.halt):
+        if stop:
+            web.halt.set()
+            raise stop.error(
+                "Stopped while reading the pages; nothing new was fetched.",
+                hint="Run the same command again.",
+            )
+        if result is not None:
+            return result[1]
+    raise AssertionError("the crew gave no result")
+
+
+def _keep_index(dataset: Dataset, body: bytes) -> None:
+    path = dataset.root / "index.html"
+    if not path.exists() or path.read_bytes() != body:
+        write_atomic(path, body)
+
+
+def _no_index(url: str, refused: Refused, web: Web) -> MapmakerError:
+    hint = {
+        "robots": "The site asks programs to stay away from its list; we do.",
+        "rate-limited": "Wait an hour and run the same command again.",
+        "unreachable": "Check the network, or the address given to --via.",
+    }.get(refused.reason, "Try again later.")
+    if not web.config.asks_wayback and web.via is None:
+        hint += " The site may be gone: --wayback asks the Internet Archive."
+    status = f", HTTP status {refused.status}" if refused.status else ""
+    return MapmakerError(f"{url} could not be read ({refused.reason}{status}).", hint=hint)
