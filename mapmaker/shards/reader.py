@@ -170,11 +170,11 @@ class Shards:
                 data = np.ascontiguousarray(self._map(shard, "images")[row])
             else:
                 data = self._slice(shard, row, "bytes", "offsets")
-            if hashlib.sha256(data).digest() != digests[row].tobytes():
+            if hashlib.sha256(data.data).digest() != digests[row].tobytes():
                 bad.append(row)
         if not bad:
             return "its pixels are whole, what describes them is not"
-        name = self._map(shard, "map_id")[bad[0]].decode("utf-8", "replace")
+        name = bytes(self._map(shard, "map_id")[bad[0]]).decode("utf-8", "replace")
         return f"row {bad[0]} (of {name}) has changed, {len(bad)} rows in all"
 
 
@@ -208,8 +208,8 @@ def _check_card(path: Path, card: Any) -> None:
     low, high = SIDES_PX
     size, lines = card.get("size"), card.get("shards")
     good = isinstance(size, int) and low <= size <= high and card.get("layout") in LAYOUTS
-    good = good and isinstance(lines, list) and bool(lines)
-    if not good or not all(_good_line(line) for line in lines):
+    good = good and isinstance(lines, list) and bool(lines) and all(map(_good_line, lines))
+    if not good:
         raise UnsafeInput(f"{path} is damaged: it lists no shards we could read.", hint=REMEDY)
 
 

@@ -33,12 +33,13 @@ class Picture:
     def of(cls, row: Mapping[str, Any], root: Path) -> "Picture":
         """Return the picture a row of `prune.kept` speaks of."""
         grid, layout = row.get("grid"), layout_file(root / row["file"])
+        x, y = grid["phase"] if grid else (0.0, 0.0)
         return cls(
             id=row["id"],
             path=str(root / row["file"]),
             map_id=str(row.get("map_id") or Path(row["file"]).stem),
             group=str(row["group"]),
-            grid=(float(grid["cell_px"]), *map(float, grid["phase"])) if grid else None,
+            grid=(float(grid["cell_px"]), float(x), float(y)) if grid else None,
             walls=sha256_of(layout) if layout.is_file() else None,
             upright=bool(row.get("has_text")),
         )

@@ -82,9 +82,9 @@ def _names(layout: str) -> set[str]:
 def _field(file: h5py.File, name: str, path: Path) -> Field:
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         raise _unsafe(path, f"holds {name} behind a link")
-    if file.get(name, getclass=True) is not h5py.Dataset:
-        raise _unsafe(path, f"holds {name} as something other than an array")
     data = file[name]
+    if not isinstance(data, h5py.Dataset):
+        raise _unsafe(path, f"holds {name} as something other than an array")
     plist = data.id.get_create_plist()
     if plist.get_external_count():
         raise _unsafe(path, f"keeps {name} in another file")

@@ -207,7 +207,7 @@ def _read_back(path: Path, job: ShardJob, columns: Mapping[str, np.ndarray]) -> 
             sample = maps["images"][row]
         else:
             sample = maps["bytes"][maps["offsets"][row] : maps["offsets"][row + 1]]
-        if hashlib.sha256(sample).digest() != wanted.tobytes():
+        if hashlib.sha256(sample.data).digest() != wanted.tobytes():
             wrong.append(f"row {row}")
     if wrong:
         raise MapmakerError(
