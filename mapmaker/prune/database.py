@@ -29,10 +29,14 @@ class Database:
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None
             )
-            self._connection.row_factory = sqlite3.Row
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._connection.executescript(schema)
+            try:
+                self._connection.row_factory = sqlite3.Row
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._connection.executescript(schema)
+            except BaseException:
+                self._connection.close()
+                raise
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

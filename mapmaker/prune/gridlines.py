@@ -22,6 +22,8 @@ _LOUDEST = 60.0  # no single wave outweighs the others
 _LINE = 24  # grey levels
 _SMOOTH_PX = 31
 _JPEG_PX = 8
+_LEFT_OVER = 0.1  # of a square: what a picture of whole squares may seem to have too many
+_EDGE = 0.6  # squares that begin at the picture's edge need this share of the best fit
 _SQUARES = re.compile(r"(?<![0-9])([1-9][0-9]{0,2})\s*[xX×]\s*([1-9][0-9]{0,2})(?![0-9])")
 _SQUARE_ENOUGH = 0.02
 
@@ -97,7 +99,7 @@ def find_grid(grey: NDArray[np.uint8]) -> dict[str, Any] | None:
     best = int(likely.argmax())
     if score[best] < SURE * (longest / 768) ** 0.7:  # more squares, more certainty
         return None
-    cell_px = _whole(_refine(profiles, float(cells[best]), float(step)), *grey.shape)
+    cell_px = _whole(profiles, _refine(profiles, float(cells[best]), float(step)))
     phase = [round(_phase(profile, cell_px), 2) for profile in profiles]
     return {"cell_px": round(cell_px, 3), "phase": phase, "score": round(float(score[best]), 1)}
 
@@ -143,20 +145,43 @@ def _refine(profiles: list[NDArray[np.float64]], cell_px: float, step: float) ->
     return float(near[int(np.argmax(energy))])
 
 
-def _whole(cell_px: float, height: int, width: int) -> float:
-    """Return `cell_px` such that squares fill the picture, when they so nearly do both ways."""
-    wide, tall = width / round(width / cell_px), height / round(height / cell_px)
-    near = max(abs(wide - cell_px), abs(tall - cell_px)) < 0.002 * cell_px
-    return (wide + tall) / 2 if near else cell_px
+def _whole(profiles: list[NDArray[np.float64]], cell_px: float) -> float:
+    """Return `cell_px` such that squares fill the picture, when they so nearly do both ways.
+
+    Only when lines at that distance begin at the edges nearly as well as the best ones anywhere.
+    """
+    counts = [len(profile) / cell_px for profile in profiles]
+    whole = float(np.mean([len(p) / round(n) for p, n in zip(profiles, counts, strict=True)]))
+    if max(abs(n - round(n)) for n in counts) >= _LEFT_OVER:
+        return cell_px
+    for profile in profiles:
+        places, fit = _fits(profile, whole)
+        if fit[_at_edge(places, whole)].max() < _EDGE * _fits(profile, cell_px)[1].max():
+            return cell_px
+    return whole
 
 
 def _phase(profile: NDArray[np.float64], cell_px: float) -> float:
-    """Return where the first line lies, 0 <= phase < cell_px, from the edge of the first pixel."""
+    """Return where the first line lies, 0 <= phase < cell_px; at the edge if that fits as well."""
+    places, fit = _fits(profile, cell_px)
+    at_edge = np.where(_at_edge(places, cell_px), fit, -np.inf)
+    best = at_edge if at_edge.max() > _EDGE * fit.max() else fit
+    return float(places[int(best.argmax())])
+
+
+def _fits(
+    profile: NDArray[np.float64], cell_px: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the places a first line can have, from the edge of the first pixel, and their fit."""
     waves = _comb(profile, np.array([cell_px]))[0]
     offsets = np.arange(0.0, cell_px, 0.1)
     harmonics = np.arange(1, len(waves) + 1)[:, None]
     fit = (waves[:, None] * np.exp(2j * np.pi * harmonics * offsets / cell_px)).real.sum(axis=0)
-    return float((offsets[int(fit.argmax())] + 0.5) % cell_px)  # pixel i is centred on i + 0.5
+    return (offsets + 0.5) % cell_px, fit  # pixel i is centred on i + 0.5
+
+
+def _at_edge(places: NDArray[np.float64], cell_px: float) -> NDArray[np.bool_]:
+    return np.minimum(places, cell_px - places) < 1.5
 
 
 def _comb(profile: NDArray[np.float64], cells: NDArray[np.float64]) -> NDArray[np.complex128]:

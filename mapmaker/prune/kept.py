@@ -1,5 +1,6 @@
 """What the shards are made of: every picture that is whole and not dropped, with group and grid."""
 
+from contextlib import closing
 from typing import Any
 
 from mapmaker.errors import MapmakerError
@@ -26,10 +27,8 @@ def kept(dataset: Dataset) -> list[dict[str, Any]]:
     rows = dataset.rows()
     if not (dataset.root / "features.db").exists():
         raise _unready(dataset, len(rows))
-    store, decisions = features_of(dataset), Decisions(dataset.decisions)
-    features, marks, groups = store.all(), decisions.all(), decisions.groups()
-    store.close()
-    decisions.close()
+    with closing(features_of(dataset)) as store, Decisions(dataset.decisions) as decisions:
+        features, marks, groups = store.all(), decisions.all(), decisions.groups()
     if missing := [r for r in rows if r["id"] not in features or r["id"] not in groups]:
         raise _unready(dataset, len(missing))
     chosen: dict[str, dict[str, Any]] = {}

@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from os import cpu_count
 from typing import Any
 
@@ -31,8 +32,7 @@ def prune(dataset: Dataset, config: PruneConfig) -> Iterator[Event]:
             yield from _restore(dataset)
             return
         rows = _unique(dataset.rows())
-        store, decisions = features_of(dataset), Decisions(dataset.decisions)
-        try:
+        with closing(features_of(dataset)) as store, Decisions(dataset.decisions) as decisions:
             measured = yield from _measure_new(dataset, rows, store)
             pictures = _pictures(rows, store, decisions)
             likes = alike(pictures, config.near)
@@ -45,9 +45,6 @@ def prune(dataset: Dataset, config: PruneConfig) -> Iterator[Event]:
             if config.apply:
                 moved = yield from _apply(dataset, rows, decisions.all())
             counts = _counts(rows, decisions.all(), found)
-        finally:
-            store.close()
-            decisions.close()
     data = {"dataset": dataset.name, "pictures": len(rows), "measured": measured, **counts}
     data |= {"marked": marked, "moved": moved}
     yield Done("prune", _summary(data), data)

@@ -27,6 +27,7 @@ _FLOOR = re.compile(
     r"levels?\s*[0-9]*|interior|exterior|inside|outside|crop\s*[0-9]*)\b"
 )
 _DPI = re.compile(r"\b[0-9]{2,3} ?dpi\b")
+_ADDED = re.compile(r"_[0-9a-f]{8}$")  # what taking it in added to a file's name
 _LEAST_STEM = 4
 
 
@@ -249,7 +250,7 @@ def _relit(one: Picture, other: Picture) -> bool:
 
 def _texts(p: Picture) -> tuple[str, str]:
     stem = str(p.row["file"]).rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    return stem, str(p.row.get("title") or "")
+    return _ADDED.sub("", stem), str(p.row.get("title") or "")
 
 
 def _names(p: Picture) -> set[str]:

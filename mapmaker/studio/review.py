@@ -5,7 +5,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from json import JSONDecodeError, loads
 from pathlib import Path
@@ -44,15 +44,14 @@ class Review:
     def __init__(self, dataset: Dataset, finish: Callable[[], None]) -> None:
         self.dataset, self._finish = dataset, finish
         self.rows = {row["id"]: row for row in reversed(dataset.rows())}
-        self.decisions = Decisions(dataset.decisions)
-        store = features_of(dataset)
-        self._features, self._suggestions = store.all(), store.suggestions()
-        store.close()
+        with closing(features_of(dataset)) as store:
+            self._features, self._suggestions = store.all(), store.suggestions()
         if missing := self.rows.keys() - self._features.keys():
             raise MapmakerError(
                 f"{len(missing)} pictures of {dataset.name} have not been looked at yet.",
                 hint=f"Run `mapmaker prune {dataset.name}` first.",
             )
+        self.decisions = Decisions(dataset.decisions)
 
     def routes(self) -> list[Route | Mount]:
         """Return what the page and its scripts ask for."""
@@ -168,7 +167,10 @@ def review_app(dataset: Dataset, finish: Callable[[], None] = lambda: None) -> S
 
     Raises MapmakerError when the data set has not been pruned yet.
     """
-    review = Review(dataset, finish)
+    return _app(Review(dataset, finish))
+
+
+def _app(review: Review) -> Starlette:
     return Starlette(
         routes=review.routes(),
         middleware=[Middleware(Guard)],
@@ -189,8 +191,12 @@ def serve_review(
     when the port is taken, Stopped on Ctrl-C or SIGTERM: every acknowledged mark is on the disk.
     """
     done = StopFlag()
-    app = review_app(dataset, done.request)
-    with _listening(host, port) as listener, stoppable() as stop:
+    review = Review(dataset, done.request)
+    with (
+        closing(review.decisions),
+        _listening(host, port) as listener,
+        stoppable() as stop,
+    ):
         address, number = listener.getsockname()[:2]
         url = f"http://{f'[{address}]' if ':' in address else address}:{number}/"
 
@@ -200,7 +206,7 @@ def serve_review(
                 # In a thread: where only a text browser is, opening it would hold up the server.
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-        _Server(app, started, lambda: bool(done) or bool(stop)).run([listener])
+        _Server(_app(review), started, lambda: bool(done) or bool(stop)).run([listener])
         if stop:
             raise stop.error(
                 "The review was stopped; every mark is saved.",
