@@ -1,6 +1,6 @@
 """Train and publish the checkpoint that ships with mapmaker: `checkpoints/starter/`.
 
-    python bench/starter.py --home /tmp/starter --maps 800 --size 192 --minutes 60
+    python bench/starter.py --home /tmp/starter --maps 900 --size 192 --minutes 60
 
 Draws `--maps` floor plans by rule (our own, so the weights owe nobody anything), imports, prunes
 and packs them as any person's pictures, trains `pyramid`, and writes the card, the fp16 generator
@@ -26,9 +26,8 @@ from mapmaker.train.load import publish
 from mapmaker.workspace import Workspace
 
 
-def draw_maps(folder: Path, count: int, cell_px: int) -> None:
+def draw_maps(folder: Path, kinds: list[str], count: int, cell_px: int) -> None:
     """Write `count` gridless floor plans, the kinds in turn, each with its layout beside it."""
-    kinds = layout.KINDS.names()
     for seed in range(count):
         path = folder / f"{kinds[seed % len(kinds)]}-{seed:05d}.png"
         if not path.exists():
@@ -45,7 +44,8 @@ def draw_maps(folder: Path, count: int, cell_px: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--maps", type=int, default=800)
+    parser.add_argument("--maps", type=int, default=900)
+    parser.add_argument("--kinds", default="cave,dungeon,wilderness")
     parser.add_argument("--cell-px", type=int, default=26)
     parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--minutes", type=float, default=60)
@@ -55,7 +55,7 @@ def main() -> None:
     workspace = Workspace(args.home)
     folder = args.home / "plans"
     folder.mkdir(parents=True, exist_ok=True)
-    draw_maps(folder, args.maps, args.cell_px)
+    draw_maps(folder, args.kinds.split(","), args.maps, args.cell_px)
     name = f"plans-{args.size}"
     print(draw(import_pictures(workspace, [folder], ImportConfig(name=name))).summary)
     dataset = workspace.dataset(name)
@@ -69,9 +69,9 @@ def main() -> None:
     print(done.summary)
     if args.publish:
         card = {
-            "about": "Dungeons, caves, buildings and wilderness, learnt from plans drawn by rule.",
+            "about": "Dungeons, caves and wilderness, learnt from plans drawn by rule.",
             "license": "MIT",
-            "data": f"{args.maps} floor plans of mapmaker.layout, seeds 0 to {args.maps - 1}",
+            "data": f"{args.maps} floor plans of mapmaker.layout ({args.kinds}), seeds from 0",
             "sample_size": 750,
             "made_by": f"python bench/starter.py --maps {args.maps} --size {args.size} "
             f"--minutes {args.minutes:g}",
