@@ -1,12 +1,12 @@
 """`dcgan`: the net of the author's notes, at any size; each of his open questions is an option.
 
-    z 3x20x20 -> Linear -> 16 x b x b -> ConvT, stride 4 -> C x m x m -> ConvT, stride 4 -> C2 x 4m x 4m
-      -> one convolution down to size x size -> tanh
+    z 3x20x20 -> Linear -> 16 x b x b -> ConvT, stride 4 -> C x m x m
+      -> ConvT, stride 4 -> C2 x 4m x 4m -> one convolution down to size x size -> tanh
 
-How it lands exactly (`frame`): m is a third of the size, rounded up, so the canvas 4m is 4/3 of it and
-the last convolution takes it to 3m: stride 4 into 3x3 pixels a position. b is the smallest even number
-with 4b >= m, and the first step's padding cuts 4b to m. At 750: b 64, m 250, canvas 1000, as in the
-notes. Where 3m is not the size (750 = 3 x 250 is), one or two border pixels are cut.
+How it lands exactly (`frame`): m is a third of the size, rounded up, so the canvas 4m is 4/3 of it
+and the last convolution takes it to 3m: stride 4 into 3x3 pixels a position. b is the smallest even
+number with 4b >= m, and the first step's padding cuts 4b to m. At 750: b 64, m 250, canvas 1000, as
+in the notes. Where 3m is not the size (750 = 3 x 250 is), one or two border pixels are cut.
 """
 
 from collections.abc import Mapping
@@ -187,14 +187,16 @@ class Discriminator(Staged):
         self.stages = nn.ModuleList()
         into, side = 3, size
         for at, (out, kernel, stride) in enumerate(steps):
-            # The first step has no batch norm: it would hide the picture's own mean (DCGAN paper).
-            this = norm if at else {"batch": "none", "both": "spectral"}.get(norm, norm)
+            side = (side + 2 * ((kernel - stride) // 2) - kernel) // stride + 1
+            # No batch norm in the first step, where it would hide the picture's own mean (DCGAN
+            # paper), nor on a map of one pixel, which alone has no variance.
+            bare = at == 0 or side == 1
+            this = {"batch": "none", "both": "spectral"}.get(norm, norm) if bare else norm
             parts: list[nn.Module] = [conv(into, out, kernel, stride, norm=this)]
             if this in ("batch", "both"):
                 parts.append(nn.BatchNorm2d(out))
             self.stages.append(nn.Sequential(*parts, nn.LeakyReLU(0.2, inplace=True)))
-            padding = parts[0].padding[0]  # type: ignore[index]
-            into, side = out, (side + 2 * padding - kernel) // stride + 1
+            into = out
         self.head = nn.Linear(into * side * side, 1)
         start(self)
 

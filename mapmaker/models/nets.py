@@ -1,4 +1,4 @@
-"""What an architecture is: a name, a frozen dataclass of options, and a function that builds Nets."""
+"""What an architecture is: a name, a frozen dataclass of options, a function that builds Nets."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields

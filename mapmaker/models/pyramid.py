@@ -1,16 +1,18 @@
 """`pyramid`: a small resize-convolution net for few pictures and slow machines.
 
-    z -> Linear * a learned base (4 to 7 px a side) -> [nearest x2, conv 3x3, batch norm, GLU] x k -> conv 3x3 -> tanh
+    z -> Linear * a learned base (4 to 7 px a side)
+      -> [nearest x2, conv 3x3, batch norm, GLU] x k -> conv 3x3 -> tanh
 
 The canvas is the smallest base * 2^k that holds the picture, with base 4, 5, 6 or 7; its border is
-cut to land exactly (750 from 768 = 6 * 2^7: 9 px a side). Nearest + convolution has no lattice at the
-start where a transposed convolution has it in 31 % of the variance. The discriminator has spectral
-AND batch norm: with 360 pictures, spectral norm alone never told real from fake apart.
+cut to land exactly (750 from 768 = 6 * 2^7: 9 px a side). Nearest + convolution has no lattice at
+the start where a transposed convolution has it in 31 % of the variance. The discriminator has
+spectral AND batch norm: with 360 pictures, spectral norm alone never told real from fake apart.
 The picture depends on z alone: there is no noise inside the net.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -89,7 +91,7 @@ class Generator(Staged):
     def __init__(self, size: int, base: int, widths: tuple[int, ...], latent: int) -> None:
         super().__init__()
         self.stages = nn.ModuleList([Base(latent, widths[0], base)])
-        for into, out in zip(widths, widths[1:], strict=False):
+        for into, out in pairwise(widths):
             parts = Resize(2), conv(into, 2 * out, 3, norm="batch"), nn.BatchNorm2d(2 * out), GLU()
             self.stages.append(nn.Sequential(*parts))
         self.last = nn.Sequential(nn.Conv2d(widths[-1], 3, 3, padding=1), Crop(size))
@@ -124,7 +126,7 @@ class Discriminator(Staged):
         self.stages = nn.ModuleList(
             [nn.Sequential(conv(3, widths[0], 4, 2, norm=first), nn.LeakyReLU(0.2, inplace=True))]
         )
-        for into, out in zip(widths, widths[1:], strict=False):
+        for into, out in pairwise(widths):
             self.stages.append(Down(into, out, norm))
         last = widths[-1]
         self.head = nn.Sequential(
