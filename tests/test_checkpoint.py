@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from train_tools import packed, run_all, small_state, workspace  # noqa: F401
 
 from mapmaker.errors import BadConfig, MapmakerError, MissingPart, UnsafeInput
 from mapmaker.events import Note
@@ -21,7 +22,6 @@ from mapmaker.train.load import load_generator, publish
 from mapmaker.train.recipes import NOTES
 from mapmaker.train.step import Pace
 from mapmaker.workspace import Workspace
-from train_tools import packed, run_all, small_state, workspace  # noqa: F401
 
 PACE = Pace(4, 1, "fp32")
 

@@ -1,5 +1,6 @@
 """Recipes: the author's to the letter, ours beside it, and one's own from a file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from mapmaker.train.recipes import RECIPES, Recipe, find_recipe
 
 
 def test_notes_are_the_authors() -> None:
-    """The recipe notes: BCE, real labels 0.9, D at 0.0004, no augmentation, the net as he drew it."""
+    """The recipe notes: BCE, real labels 0.9, D at 0.0004, no augmentation, the net as drawn."""
     notes = find_recipe("notes", "dcgan")
     nets = build("dcgan", 64, dict(notes.options))
 
@@ -25,9 +26,18 @@ def test_every_recipe_builds_its_net(name: str) -> None:
     """A registered recipe's options are ones its architecture knows."""
     arch = "pyramid" if name.endswith("-pyramid") else "dcgan"
 
-    nets = build(arch, 32, dict(RECIPES.get(name).options))
+    for size in (32, 100):
+        assert build(arch, size, RECIPES.get(name).options_at(size)).size == size
 
-    assert nets.size == 32
+
+@pytest.mark.parametrize(("size", "depth"), [(32, 4), (64, 4), (128, 5), (750, 7), (1024, 8)])
+def test_recommended_discriminator_grows_with_the_picture(size: int, depth: int) -> None:
+    """The discriminator halves the picture until about 4 px are left; a file's own depth wins."""
+    recipe = RECIPES.get("recommended")
+
+    assert recipe.options_at(size)["d_depth"] == depth
+    own = replace(recipe, options={"d_depth": 3})
+    assert own.options_at(size)["d_depth"] == 3
 
 
 def test_recommended_is_the_architectures_own() -> None:

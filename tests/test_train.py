@@ -8,12 +8,6 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-
-from mapmaker.errors import BadConfig, MissingPart, NotFinite, Stopped
-from mapmaker.events import Note, Step
-from mapmaker.train import TrainConfig
-from mapmaker.train.load import load_generator
-from mapmaker.workspace import Workspace
 from shard_tools import kept_from_file
 from train_tools import (  # noqa: F401 - fixtures
     NAME,
@@ -26,6 +20,12 @@ from train_tools import (  # noqa: F401 - fixtures
     weights_sha256,
     workspace,
 )
+
+from mapmaker.errors import BadConfig, MissingPart, NotFinite, Stopped
+from mapmaker.events import Note, Step
+from mapmaker.train import TrainConfig
+from mapmaker.train.load import load_generator
+from mapmaker.workspace import Workspace
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_train_leaves_a_whole_run(workspace: Workspace) -> None:  # noqa: F811
 
 
 def test_train_says_how_it_goes(workspace: Workspace) -> None:  # noqa: F811
-    """The memory plan comes first, then steps that count up to their total, with speed and losses."""
+    """The memory plan comes first, then steps that count up to their total, with speed and loss."""
     said = run_all(workspace)
 
     steps = [event for event in said if isinstance(event, Step) and event.stage == "train"]
-    assert any("micro" in note.text for note in said if isinstance(note, Note))
+    assert any("activations" in note.text for note in said if isinstance(note, Note))
     assert [s.done for s in steps] == sorted(s.done for s in steps)
     assert steps[-1].done == steps[-1].total == 0.032
     for word in ("kimg", "s/kimg", "img/s", "loss G", "D ", "GB"):
@@ -197,7 +197,7 @@ def test_signals_save_and_stop(workspace: Workspace, number: int, code: int) -> 
 
 
 def test_divergence_keeps_the_last_good_checkpoint(workspace: Workspace) -> None:  # noqa: F811
-    """A rate that blows the nets up ends in NotFinite naming the place; the checkpoint before stays."""
+    """A rate that blows the nets up ends in NotFinite, which says where; the last step stays."""
     run_all(workspace, kimg=0.008)
     recipe = workspace.run("run") / "recipe.toml"
     recipe.write_text(recipe.read_text().replace("lr_g = 0.0002", "lr_g = 1e37"))
@@ -215,7 +215,7 @@ def test_full_disk_keeps_the_last_good_checkpoint(
     workspace: Workspace,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """When the disk has no room for a checkpoint the run ends with exit code 5 and keeps the last."""
+    """Without room for a checkpoint the run ends with exit code 5 and keeps the last one."""
     run_all(workspace, kimg=0.008)
     before = weights_sha256(workspace.run("run"))
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000})())
@@ -253,8 +253,13 @@ def test_cuda_in_vain_is_said(workspace: Workspace) -> None:  # noqa: F811
 
 def test_too_little_memory_names_what_would_do(workspace: Workspace) -> None:  # noqa: F811
     """--memory 1KB is refused, and the message says how much is needed."""
-    with pytest.raises(BadConfig, match="[MG]B"):
-        run_all(workspace, memory="1KB")
+    from mapmaker.train.job import plan_run
+    from mapmaker.train.recipes import NOTES
+
+    with pytest.raises(BadConfig, match="too little") as error:
+        plan_run(config(workspace, size=64, memory="1KB"), NOTES, pictures=10)
+
+    assert "MB" in error.value.hint or "GB" in error.value.hint
 
 
 def test_config_of_a_run_can_be_run_again(workspace: Workspace) -> None:  # noqa: F811
@@ -272,10 +277,11 @@ def test_kill_9_leaves_a_run_that_finishes(workspace: Workspace, tmp_path: Path)
     import sys
     import time
 
-    fields = {"kimg": 0.4, "save_every_s": 0.0, "tick_kimg": 0.004}
+    fields = {"kimg": 0.12, "save_every_s": 0.0, "tick_kimg": 0.12}
     run_all(workspace, name="whole", **fields)
     code = (
-        "from pathlib import Path; from train_tools import *;"
+        "from pathlib import Path; from train_tools import *; import mapmaker.train.meter as m;"
+        "m.SHARE = 0;"  # save after every step
         f"print(*run_all(Workspace(Path({str(workspace.home)!r})), **{fields!r}))"
     )
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from train_tools import BATCH, SIZE, packed, pictures, small_state, workspace  # noqa: F401
 
 from mapmaker.train.check import check_step
 from mapmaker.train.data import Pictures, chance, orient
@@ -20,7 +21,6 @@ from mapmaker.train.step import (
     real_loss,
     train_step,
 )
-from train_tools import BATCH, SIZE, packed, pictures, small_state, workspace  # noqa: F401
 
 PACE = Pace(micro_batch=BATCH, accumulate=1, precision="fp32")
 
@@ -89,7 +89,7 @@ def test_generator_is_still_while_the_discriminator_trains(
 
 
 def test_real_and_generated_never_share_a_batch(pictures: Pictures) -> None:  # noqa: F811
-    """Each batch the discriminator sees is one micro-batch of all real or all generated pictures."""
+    """Each batch the discriminator sees is one micro-batch, all real or all generated."""
     state = small_state()
     seen: list[Tensor] = []
     state.nets.discriminator.register_forward_pre_hook(lambda net, x: seen.append(x[0].detach()))

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from shard_tools import kept_from_file, make_dataset, pack_all
 
 from mapmaker.events import Done, Event
+from mapmaker.models import Nets
 from mapmaker.train import TrainConfig, train
 from mapmaker.train.data import Pictures
+from mapmaker.train.memory import MemoryPlan, plan_memory
 from mapmaker.train.recipes import RECOMMENDED, Recipe
 from mapmaker.train.state import State, new_state
-from mapmaker.workspace import Dataset, Workspace
-from shard_tools import kept_from_file, make_dataset, pack_all
+from mapmaker.workspace import Workspace
 
 SIZE, BATCH = 32, 4
 NAME = "maps"
@@ -40,9 +42,21 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+_plans: dict[str, MemoryPlan] = {}
+
+
+def plan_once(nets: Nets, **asked: object) -> MemoryPlan:
+    """Return the real memory plan, worked out once for equal questions: it takes seconds."""
+    question = f"{nets.arch} {nets.size} {nets.options} {sorted(asked.items(), key=str)}"
+    if question not in _plans:
+        _plans[question] = plan_memory(nets, **asked)
+    return _plans[question]
+
+
 @pytest.fixture
-def workspace(packed: Path, tmp_path: Path) -> Workspace:
+def workspace(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A workspace of one's own with the packed data set and the recipe small.toml."""
+    monkeypatch.setattr("mapmaker.train.job.plan_memory", plan_once)
     home = tmp_path / "home"
     shutil.copytree(packed, home)
     (home / "small.toml").write_text(SMALL_NET)

@@ -10,6 +10,7 @@ from PIL import Image
 from mapmaker.errors import BadConfig, UnsafeInput
 from mapmaker.events import Done, Event, Note, Step
 from mapmaker.files import sha256_of
+from mapmaker.models import Nets, build
 from mapmaker.shards.config import PackConfig
 from mapmaker.shards.pack import pack
 from mapmaker.shards.reader import Shards, open_shards, to_picture
@@ -78,8 +79,8 @@ def plan_run(config: TrainConfig, recipe: Recipe, pictures: int) -> MemoryPlan:
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     with torch.device("meta"):
-        state = new_state(config.arch, config.size, recipe, torch.device("meta"), config.seed)
-    return _plan(state, config, device, precision, pictures)
+        nets = build(config.arch, config.size, recipe.options_at(config.size))
+    return _plan(nets, config, recipe, device, precision, pictures)
 
 
 def set_up_job(run: Run, dataset: Dataset) -> Iterator[Event]:
@@ -93,7 +94,7 @@ def set_up_job(run: Run, dataset: Dataset) -> Iterator[Event]:
 
     # The nets, and what the memory carries.
     state = new_state(config.arch, config.size, recipe, device, config.seed)
-    plan = _plan(state, config, device, precision, train_pictures)
+    plan = _plan(state.nets, config, recipe, device, precision, train_pictures)
     pace = Pace(plan.micro_batch, plan.accumulate, precision)
     for net in (state.nets.generator, state.nets.discriminator):
         net.checkpointing = plan.checkpointing
@@ -151,18 +152,24 @@ def _open(dataset: Dataset, size: int) -> Shards:
 
 
 def _plan(
-    state: State, config: TrainConfig, device: torch.device, precision: str, pictures: int
+    nets: Nets,
+    config: TrainConfig,
+    recipe: Recipe,
+    device: torch.device,
+    precision: str,
+    pictures: int,
 ) -> MemoryPlan:
     memory = parse_memory(config.memory)
     data = pictures * 3 * config.size**2
     return plan_memory(
-        state.nets,
+        nets,
         batch=config.batch_size,
         memory_bytes=memory,
         precision=precision,
-        ema=state.ema is not None,
+        ema=recipe.ema > 0,
         data_bytes=data if data <= RESIDENT_SHARE * memory else 0,
         device=device,
+        recipe=recipe,
     )
 
 

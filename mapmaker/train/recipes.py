@@ -24,6 +24,7 @@ class Recipe:
     """How to train. Pictures are in [-1, 1], so brightness 0.2 is a tenth of the whole range."""
 
     options: Mapping[str, Any] = field(default_factory=dict)  # of the nets; see models.build
+    d_side: int = 0  # dcgan's discriminator halves until its map is this small [px]; 0: as options
     loss: str = "bce"  # bce | hinge
     real_label: float = 0.9  # bce: the discriminator's target for real pictures
     margin: float = 1.0  # hinge: each margin is drawn from [margin, 1]
@@ -44,6 +45,8 @@ class Recipe:
     contrast: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.d_side < 0:
+            raise BadConfig(f"A recipe's d_side is {self.d_side}.", hint="Use 0, or 4 px and more.")
         if self.loss not in ("bce", "hinge"):
             raise BadConfig(f"A recipe's loss is {self.loss!r}.", hint="It can be bce or hinge.")
         if len(self.betas) != 2 or not all(0 <= b < 1 for b in self.betas):
@@ -56,6 +59,14 @@ class Recipe:
             raise BadConfig("A recipe's translation and cutout are shares of a side below 1.")
         if not (self.lr_g > 0 and self.lr_d > 0):
             raise BadConfig("A recipe's learning rates must be above 0.")
+
+    def options_at(self, size: int) -> dict[str, Any]:
+        """Return the options of nets for pictures of size px, the discriminator's depth included."""
+        if not self.d_side:
+            return dict(self.options)
+        # Below 2 px a side batch norm sees a handful of numbers and hides what it should tell.
+        halvings = (size // self.d_side).bit_length() - 1
+        return {"d_depth": min(8, max(4, halvings))} | dict(self.options)
 
 
 # The author's notes. The nets' own defaults are his: large-stride deconvolutions, then one
@@ -71,7 +82,8 @@ RECIPES.register("notes")(NOTES)
 
 # What we found stable: see docs/log.md for the trials behind each field.
 RECOMMENDED = Recipe(
-    options={"upsample": "resize", "reduce": "area", "normalise_d": "both", "d_depth": 5},
+    options={"upsample": "resize", "reduce": "area", "normalise_d": "both"},
+    d_side=4,
     loss="hinge",
     margin=0.8,
     lr_g=2e-4,
@@ -85,7 +97,7 @@ RECOMMENDED = Recipe(
 )
 RECIPES.register("recommended")(RECOMMENDED)
 
-RECIPES.register("recommended-pyramid")(replace(RECOMMENDED, options={}, lecam=0.3))
+RECIPES.register("recommended-pyramid")(replace(RECOMMENDED, options={}, d_side=0, lecam=0.3))
 
 
 def find_recipe(wanted: str, arch: str) -> Recipe:

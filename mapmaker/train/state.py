@@ -55,7 +55,7 @@ class State:
 def new_state(arch: str, size: int, recipe: Recipe, device: torch.device, seed: int) -> State:
     """Return a state at step 0; its weights follow from `seed`. Raises as `models.build` does."""
     torch.manual_seed(seed)
-    nets = build(arch, size, dict(recipe.options))
+    nets = build(arch, size, recipe.options_at(size))
     for net in (nets.generator, nets.discriminator):
         net.to(device, memory_format=torch.channels_last).train()
     ema = copy.deepcopy(nets.generator).requires_grad_(False) if recipe.ema else None
