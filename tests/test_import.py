@@ -115,6 +115,20 @@ def test_odd_pictures_come_in_and_broken_ones_are_gaps(workspace, folder):
     assert done.exit_code == 4 and done.data["pictures"] == good
 
 
+def test_a_gap_stays_listed_until_its_file_is_mended(workspace, folder):
+    """Importing something else keeps the gap; importing the mended file closes it."""
+    (folder / "bad.png").write_bytes(b"no")
+    (folder / "good.png").write_bytes(encoded(picture(1)))
+    run(workspace, folder)
+    run(workspace, folder / "good.png")
+    between = [g["picture_url"] for g in read_lines(workspace.dataset("own").gaps)]
+
+    (folder / "bad.png").write_bytes(encoded(picture(2)))
+    run(workspace, folder)
+
+    assert between == ["bad.png"] and read_lines(workspace.dataset("own").gaps) == []
+
+
 @pytest.mark.parametrize("case", ["missing", "empty", "only-text", "only-broken"])
 def test_no_picture_at_all_is_one_clear_error(workspace, folder, case):
     """A missing path, an empty folder, or nothing usable: what was asked, and what to do."""

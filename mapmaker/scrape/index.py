@@ -84,7 +84,8 @@ def _no_index(url: str, refused: Refused, web: Web) -> MapmakerError:
     hint = {
         "robots": "The site asks programs to stay away from its list; we do.",
         "rate-limited": "Wait an hour and run the same command again.",
-        "unreachable": "Check the network, or the address given to --via.",
+        "unreachable": "Check the network"
+        + (", or the address given to --via." if web.via else "."),
     }.get(refused.reason, "Try again later.")
     if not web.config.asks_wayback and web.via is None:
         hint += " The site may be gone: --wayback asks the Internet Archive."

@@ -10,7 +10,7 @@ from typing import Any
 
 from mapmaker.errors import MapmakerError
 from mapmaker.events import Done, Event, Note, Step
-from mapmaker.files import read_json, sha256_of, speaking_of, sync, write_json
+from mapmaker.files import read_json, read_lines, sha256_of, speaking_of, sync, write_json
 from mapmaker.picture import SUFFIXES
 from mapmaker.scrape.check import SUFFIX, NotGood, has_magic, picture_facts
 from mapmaker.scrape.config import ImportConfig
@@ -90,7 +90,9 @@ def import_pictures(
         finally:
             if run.rows:
                 write_manifest(dataset, run.rows.values())
-                write_gaps(dataset, run.gaps)
+                asked = {file.name for file in given}
+                kept = [g for g in read_lines(dataset.gaps) if g["picture_url"] not in asked]
+                write_gaps(dataset, kept + run.gaps)
         if stop:
             raise stop.error(
                 f"Stopped; {len(run.rows)} pictures are in {dataset.root}.",

@@ -21,7 +21,7 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from mapmaker.scrape.replica_art import file_bytes, zip_members
-from mapmaker.scrape.replica_html import SOFT_404, page_of
+from mapmaker.scrape.replica_html import EMPTY_PAGE, SOFT_404, page_of
 from mapmaker.scrape.replica_plan import HOSTS, File, Truth, plan_archive
 
 CAPTURE = "20160401000000"
@@ -126,7 +126,7 @@ class Replica:
             elif file.reason:
                 gaps[file.url or file.path] = file.reason
         if self.truth.oddities:
-            gaps["/default.asp?x=dnd/mw/20051201a"] = "no-entries"
+            gaps[EMPTY_PAGE] = "no-entries"
         return gaps
 
     def picture_requests(self) -> list[Request]:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from mapmaker.scrape.replica_plan import HOSTS, Entry, File, Month, Truth
 
 STALE_DATE = "04/03/2003"
-EMPTY_PAGE = "/default.asp?x=dnd/mw/20051201a"
+EMPTY_PAGE = "/default.asp?x=dnd/mw/20051229x"
 THUMBNAIL = "/dnd/images/mapofweek_thumbs/small.gif"
 SYMBOL = "/dnd/images/symbol/x.gif"
 
