@@ -10,7 +10,7 @@ from mapmaker.scrape.manners import Halted
 T = TypeVar("T")
 R = TypeVar("R")
 _TICK_S = 0.1
-_LEAVE_S = 1.5
+_LEAVE_S = 0.5
 
 
 def work_through(
@@ -20,7 +20,7 @@ def work_through(
 
     `jobs` threads work; an exception in one of them is raised here. When the caller stops reading
     or something is raised, `halt` is set and the threads leave; none is waited for longer than
-    1.5 s, so `do` must leave nothing half done wherever it is cut off.
+    0.5 s, so `do` must leave nothing half done wherever it is cut off.
     """
     todo: queue.SimpleQueue[tuple[int, T]] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[int, R] | BaseException] = queue.SimpleQueue()
