@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from sqlite3 import Row
 from types import TracebackType
 from typing import Self
 
@@ -145,7 +146,7 @@ class Decisions:
         self.close()
 
 
-def _mark(row: dict) -> Mark:
+def _mark(row: Row) -> Mark:
     return Mark(row["id"], row["state"], row["reason"], row["by"])
 
 

@@ -5,6 +5,8 @@ import json
 import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from sqlite3 import Row
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,8 +172,9 @@ def _span(grey: NDArray[np.uint8]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _from_row(row: dict) -> Features:
+def _from_row(row: Row) -> Features:
     values = json.loads(row["data"])
     known = {f.name for f in fields(Features)}
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
-    return Features(**values, thumb=row["thumb"])
+    shown: dict[str, Any] = {k: v for k, v in values.items() if k in known}
+    shown |= {k: tuple(v) for k, v in shown.items() if isinstance(v, list)}
+    return Features(**shown, thumb=row["thumb"])

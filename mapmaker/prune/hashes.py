@@ -23,7 +23,9 @@ Grey = NDArray[np.uint8]
 
 def shrink(grey: Grey) -> NDArray[np.float32]:
     """Return a grey picture (H, W) of any size as 32 x 32 floats in 0..255, averaged by area."""
-    return cv2.resize(grey.astype(np.float32), (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA)
+    size = (THUMB_PX, THUMB_PX)
+    small = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32, copy=False)
 
 
 def turn(array: NDArray, orientation: int) -> NDArray:

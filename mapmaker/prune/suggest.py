@@ -60,17 +60,17 @@ class Picture:
     @property
     def usable(self) -> bool:
         """Whether it could stand for its group: whole, and no person has dropped it."""
-        return not self.features.problem and not (self._personal and self.mark.state == "drop")
+        return not self.features.problem and self._said != "drop"
 
     @property
-    def _personal(self) -> bool:
-        return self.mark is not None and self.mark.personal
+    def _said(self) -> str:
+        """What a person said of it, if anything."""
+        return self.mark.state if self.mark is not None and self.mark.personal else ""
 
     def worth(self) -> tuple:
         """Return what ranks the pictures of one group: a person's keep, then detail."""
         f = self.features
-        kept = self._personal and self.mark.state == "keep"
-        return (kept, _detail(f, self.row.get("bytes") or 0), self.id)
+        return (self._said == "keep", _detail(f, self.row.get("bytes") or 0), self.id)
 
 
 Alike = tuple[Picture, Picture, int, int]  # one, other, bits that differ, orientation

@@ -124,9 +124,10 @@ class Review:
         rows = [row for row in self.dataset.rows() if row["id"] in self.rows]
         rows = list({row["id"]: row for row in rows}.values())
         first: dict[str, int] = {}
+        group_of = {row["id"]: groups.get(row["id"]) or row["id"] for row in rows}
         for number, row in enumerate(rows):
-            first.setdefault(groups.get(row["id"], row["id"]), number)
-        return sorted(rows, key=lambda row: first[groups.get(row["id"], row["id"])])
+            first.setdefault(group_of[row["id"]], number)
+        return sorted(rows, key=lambda row: first[group_of[row["id"]]])
 
     def _shown(
         self, row: dict[str, Any], marks: dict[str, Mark], groups: dict[str, str]
