@@ -101,7 +101,7 @@ def test_politeness_shows_in_the_servers_log(workspace):
 
 
 def test_the_rate_holds(workspace):
-    """With --rate 50 a hundred requests to one host would take two seconds, a fifth of them 0.4."""
+    """With --rate 50 the requests to one host take 20 ms each, however many threads ask."""
     with Replica(maps=12, side_px=48, drawn=False, faults=False) as archive:
         run(workspace, archive, rate=50.0)
 
