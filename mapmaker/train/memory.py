@@ -8,6 +8,7 @@ allocated there, with the driver's context and cuDNN's workspace under "process"
 import os
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -23,10 +24,10 @@ KIB, MIB, GIB = 2**10, 2**20, 2**30
 UNITS = {"": 1, "B": 1, "K": KIB, "M": MIB, "G": GIB, "T": 2**40}
 AUTO_BATCH = {"cpu": 8, "cuda": 16}
 
-# What a step needs outside its tensors. CPU: oneDNN's compiled kernels and scratch, measured at
-# 750 px with 1 to 8 pictures in both number formats: 0.21 to 0.34 GiB above the imports. CUDA:
-# context 0.5 GiB and cuDNN workspace 1 GiB, as published; not yet measured on a GPU.
-KERNELS_BYTES = {"cpu": int(0.27 * GIB), "cuda": int(1.5 * GIB)}
+# What a step needs outside its tensors. CPU: oneDNN's compiled kernels and scratch, measured from
+# 64 to 750 px with 1 to 8 pictures in both number formats: 0.05 to 0.2 GiB above the imports.
+# CUDA: context 0.5 GiB and cuDNN workspace 1 GiB, as published; not yet measured on a GPU.
+KERNELS_BYTES = {"cpu": int(0.13 * GIB), "cuda": int(1.5 * GIB)}
 IMPORTS_BYTES = int(0.5 * GIB)  # of a process that has torch loaded, when /proc cannot say
 SHARE_OF_MACHINE = 0.95
 
@@ -97,18 +98,25 @@ def plan_memory(
     base = _base(nets, ema, device)
     machine = machine_bytes(device)
     limit = min(memory_bytes or machine, machine)
-    for micro in [n for n in range(whole, 0, -1) if whole % n == 0]:
-        for checkpointing in (False, True):
-            pace = Pace(micro, whole // micro, precision)
-            need = rehearse(nets, recipe, pace, checkpointing)
-            plan = _plan(need, pace, checkpointing, data_bytes, base, limit)
-            if plan.peak_bytes <= limit:
-                return plan
-    raise BadConfig(
-        f"{_size(limit)} are too little to train {nets.arch} at {nets.size} px"
-        f" (batch {whole}, {precision}).",
-        hint=f"It needs at least --memory {_size(plan.peak_bytes, up=True)}, or a smaller --size.",
-    )
+
+    @cache
+    def attempt(micro: int, checkpointing: bool) -> MemoryPlan:
+        pace = Pace(micro, whole // micro, precision)
+        need = rehearse(nets, recipe, pace, checkpointing)
+        return _plan(need, pace, checkpointing, data_bytes, base, limit)
+
+    # The two ends first: most runs fit whole, and what fits in no way is refused at once.
+    if attempt(whole, False).peak_bytes <= limit:
+        return attempt(whole, False)
+    if (least := attempt(1, True)).peak_bytes > limit:
+        raise BadConfig(
+            f"{_size(limit)} is too little to train {nets.arch} at {nets.size} px"
+            f" (batch {whole}, {precision}).",
+            hint=f"It needs at least --memory {_size(least.peak_bytes, up=True)},"
+            " or a smaller --size.",
+        )
+    ways = ((n, twice) for n in range(whole, 0, -1) if whole % n == 0 for twice in (False, True))
+    return next(plan for way in ways if (plan := attempt(*way)).peak_bytes <= limit)
 
 
 def parse_memory(text: str) -> int:
