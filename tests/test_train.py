@@ -240,6 +240,19 @@ def test_missing_shards_are_packed_first(
     assert (workspace.dataset(NAME).shards(40) / "card.json").exists()
 
 
+def test_a_smaller_plan_wins_on_resume() -> None:
+    """A run keeps its pace unless the batch, the precision or less memory says otherwise."""
+    from mapmaker.train.job import _keep_pace
+    from mapmaker.train.step import Pace
+
+    before, more, less = Pace(4, 2, "bf16"), Pace(8, 1, "bf16"), Pace(2, 4, "bf16")
+
+    assert _keep_pace(before, more) == before
+    assert _keep_pace(before, less) == less
+    assert _keep_pace(before, Pace(8, 2, "bf16")) == Pace(8, 2, "bf16")
+    assert _keep_pace(before, Pace(8, 1, "fp32")) == Pace(8, 1, "fp32")
+
+
 def test_cuda_in_vain_is_said(workspace: Workspace) -> None:  # noqa: F811
     """Asking for a GPU that is not there ends with exit code 5, not on the CPU unknowingly."""
     import torch
@@ -281,7 +294,7 @@ def test_kill_9_leaves_a_run_that_finishes(workspace: Workspace, tmp_path: Path)
     run_all(workspace, name="whole", **fields)
     code = (
         "from pathlib import Path; from train_tools import *; import mapmaker.train.meter as m;"
-        "m.SHARE = 0;"  # save after every step
+        "m.Rhythm.due = lambda self: True;"  # save after every step
         f"print(*run_all(Workspace(Path({str(workspace.home)!r})), **{fields!r}))"
     )
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}

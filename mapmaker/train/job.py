@@ -9,7 +9,7 @@ from PIL import Image
 
 from mapmaker.errors import BadConfig, UnsafeInput
 from mapmaker.events import Done, Event, Note, Step
-from mapmaker.files import sha256_of
+from mapmaker.files import read_json, sha256_of
 from mapmaker.models import Nets, build
 from mapmaker.shards.config import PackConfig
 from mapmaker.shards.pack import pack
@@ -113,19 +113,22 @@ def set_up_job(run: Run, dataset: Dataset) -> Iterator[Event]:
         folder, warnings = newest_good(run.root)
         yield from map(Note, warnings)
         before = load_checkpoint(folder, state)
-        pace = before if config.batch == "auto" else pace
+        pace = _keep_pace(before, pace)
         yield Note(f"Loaded {folder.name}: {state.images / 1000:.2f} kimg.")
     forget_after(run, state.step, state.images)
 
     # Say what this run is.
     reals = [to_picture(image) for image in pictures.first(measured(config.size))]
     env = environment(device) | {"precision": precision}
+    data = data_card(dataset, config.size, train_pictures)
+    if state.step and read_json(run.root / "data.json") != data:
+        yield Note(f"{dataset.name} was packed anew since this run began; it goes on with the new.")
     header = {
         "dataset": dataset.name,
         "generator": generator_hash(state.nets),
         "options": state.nets.options,
     }
-    record(run, header, env, data_card(dataset, config.size, train_pictures))
+    record(run, header, env, data)
     write_sheet(run.root / "reals.webp", reals[:FRAMES])
     unit, total = _budget(config, train_pictures)
     return Job(run, state, pictures, pace, reals, total, unit)
@@ -171,6 +174,12 @@ def _plan(
         device=device,
         recipe=recipe,
     )
+
+
+def _keep_pace(before: Pace, now: Pace) -> Pace:
+    """Return the pace a run goes on at: as before, bit for bit, where today's plan allows that."""
+    same = (before.batch, before.precision) == (now.batch, now.precision)
+    return before if same and before.micro_batch <= now.micro_batch else now
 
 
 def _budget(config: TrainConfig, pictures: int) -> tuple[str, float]:

@@ -18,7 +18,7 @@ from mapmaker.train.frames import (
     write_sheet,
 )
 from mapmaker.train.job import Job, measured, progress_event, ready_shards, set_up_job
-from mapmaker.train.meter import PULSE_S, TICK_S, Rhythm
+from mapmaker.train.meter import FIRST_SAVE_S, PULSE_S, TICK_S, Rhythm
 from mapmaker.train.plot import write_plot
 from mapmaker.train.runs import beat, choose_run
 from mapmaker.train.score import distance
@@ -46,7 +46,8 @@ def run(workspace: Workspace, dataset: Dataset, config: TrainConfig) -> Iterator
 def _train(job: Job, stop: StopFlag) -> Iterator[Event]:
     state, recipe, config = job.state, job.run.recipe, job.run.config
     tick_images = None if config.tick_kimg is None else max(1, round(1000 * config.tick_kimg))
-    job.ticks, job.saves = Rhythm(TICK_S), Rhythm(config.save_every_s)
+    job.ticks, job.saves = Rhythm(TICK_S), Rhythm(config.save_every_s, share=10)
+    job.saves.last -= max(0.0, config.save_every_s - FIRST_SAVE_S)
     pulse, began = Rhythm(PULSE_S), time.monotonic() - state.seconds
     job.ticked_at, next_tick = state.images, _next(state.images, tick_images)
     job.meter.reset()
@@ -77,8 +78,6 @@ def _train(job: Job, stop: StopFlag) -> Iterator[Event]:
 
         # Save.
         if over or job.saves.due():
-            if job.ticked_at != state.images:
-                tick(job)
             save(job)
         state.seconds = time.monotonic() - began
 
@@ -128,8 +127,10 @@ def tick(job: Job) -> None:
 
 
 def save(job: Job) -> None:
-    """Write a checkpoint; remember it as the best when its distance is the lowest so far."""
+    """Write a checkpoint, with a tick of its own; remember the one with the lowest distance."""
     began = time.monotonic()
+    if job.ticked_at != job.state.images:
+        tick(job)
     far = read_lines(job.run.metrics)[-1]["distance"]
     better = far <= job.state.best
     job.state.best = min(job.state.best, far)

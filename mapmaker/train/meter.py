@@ -9,7 +9,7 @@ from torch import Tensor
 
 PULSE_S = 2.0  # a person wants a sign of life this often
 TICK_S = 20.0  # by the clock, a tick no sooner than this
-SHARE = 20  # and so long that ticks, and saves, cost at most a 20th of the run
+FIRST_SAVE_S = 10.0  # soon, so that a run killed early need not begin again
 
 
 @dataclass(slots=True)
@@ -65,14 +65,15 @@ class Meter:
 
 @dataclass(slots=True)
 class Rhythm:
-    """When something costly is due again: by the clock, and at most a 20th of the time."""
+    """When something costly is due again: by the clock, and at most one `share`-th of the time."""
 
     least_s: float
+    share: int = 20
     last: float = field(default_factory=time.monotonic)
     cost_s: float = 0.0
 
     def due(self) -> bool:
-        return time.monotonic() - self.last >= max(self.least_s, SHARE * self.cost_s)
+        return time.monotonic() - self.last >= max(self.least_s, self.share * self.cost_s)
 
     def done(self, began: float) -> None:
         """Note that it was done, from `began` (time.monotonic) until now."""
