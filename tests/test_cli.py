@@ -135,18 +135,6 @@ def test_signals_end_with_the_documented_code_and_one_line(tmp_path, signum, cod
     assert not list(tmp_path.glob("maps/*.tmp"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_no_permission_is_one_line_and_exit_5_as_a_person(mapmaker, tmp_path):
-    """A folder that may not be written: which, and what to do."""
-    tmp_path.chmod(0o500)
-
-    result = mapmaker("sample", "--layout", "cave", "--seed", "1")
-
-    tmp_path.chmod(0o700)
-    assert result.code == 5
-    assert str(tmp_path) in result.err and result.err.count("\n") == 1
-
-
 def test_a_file_where_a_folder_is_wanted_is_one_line_and_exit_5(mapmaker, tmp_path):
     """`maps` is a file: say so, lose nothing."""
     (tmp_path / "maps").write_text("mine")

@@ -48,6 +48,9 @@ def test_lines_forgive_only_a_last_line_cut_short(tmp_path):
 
     assert read_lines(path) == [{"n": 1}]
 
+    path.write_text('{"title": "a\u2028b\x85c"}\n', encoding="utf-8")
+    assert read_lines(path) == [{"title": "a\u2028b\x85c"}]
+
     path.write_text('{"n": \n{"n": 2}\n')
     with pytest.raises(UnsafeInput, match="line 1"):
         read_lines(path)

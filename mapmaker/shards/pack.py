@@ -27,6 +27,7 @@ from mapmaker.workspace import Dataset, locked
 
 FINISHED, LOOKS = "packing.jsonl", "looks.jsonl"
 FEW_PICTURES = 24  # below this a second process costs more than it brings
+WORTH_CORES = 4  # with two, serial packs 18-26 samples a second and two processes 13-15
 AGAIN = "Run the same command again; what is finished is kept."
 
 Engine = Serial | Futures
@@ -91,7 +92,7 @@ def _pictures(dataset: Dataset) -> tuple[list[Picture], dict[str, str]]:
 
 def _engine(config: PackConfig, count: int) -> AbstractContextManager[Engine]:
     name = config.engine
-    if name == "auto" and count < FEW_PICTURES:
+    if name == "auto" and (count < FEW_PICTURES or cores() < WORTH_CORES):
         name = "serial"
     turned = config.augment != "none" and config.views > 1
     needs = ["mapmaker.shards.writer", *(["mapmaker.shards.augment"] if turned else [])]

@@ -65,7 +65,7 @@ def command(
         if asks:
             from mapmaker.studio.review import serve_review
 
-            serve_review(found, port=port, open_browser=True)
+            serve_review(found, port=port, open_browser=True, ready=say)
         packed = None
         for event in pack_events(found, sized(pack, size, chain.size)):
             packed = event

@@ -27,9 +27,9 @@ def command(source: str, config: ScrapeConfig, as_json: bool, dry_run: bool) -> 
         return scrape(chain.workspace, source, config)
 
     def describe(chain: Chain) -> list[str]:
-        via = f" via {config.via}" if config.via else ""
-        where = chain.workspace.dataset(name).root
-        return [f"scrape: {source}{via}, dpi {config.dpi}, into {where}"]
+        from mapmaker.scrape.plan import describe
+
+        return describe(chain.workspace, source, config)
 
     return Plan(
         command="scrape",
