@@ -151,6 +151,7 @@ def _open(dataset: Dataset, size: int) -> Shards:
         raise UnsafeInput(
             f"{dataset.shards(size)} holds pictures of {shards.size} px.", hint="Pack them again."
         )
+    shards.verify()  # 1.7 GB a second, once a run: a flipped bit must not be learnt
     return shards
 
 

@@ -1,6 +1,7 @@
 """`mapmaker list`."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -41,7 +42,13 @@ def _rows(workspace: Workspace, what: str) -> dict[str, str]:
         return {name: _about_run(workspace.run(name)) for name in workspace.run_names()}
     from mapmaker.models import ARCHS
 
-    return {name: (ARCHS.get(name).__doc__ or "").split("\n")[0] for name in ARCHS.names()}
+    return {name: _about_net(ARCHS.get(name)) for name in ARCHS.names()}
+
+
+def _about_net(build: Callable) -> str:
+    """Return what the net's own file says first: "`dcgan`: the net of the author's notes..."."""
+    first = (sys.modules[build.__module__].__doc__ or "").split("\n")[0]
+    return first.split(": ", 1)[-1]
 
 
 def _sizes(root: Path) -> str:
