@@ -1,6 +1,6 @@
 """Train and publish the checkpoint that ships with mapmaker: `checkpoints/starter/`.
 
-    python bench/starter.py --home /tmp/starter --maps 900 --size 192 --minutes 60
+    python bench/starter.py --home /tmp/starter --maps 900 --size 128 --minutes 57
 
 Draws `--maps` floor plans by rule (our own, so the weights owe nobody anything), imports, prunes
 and packs them as any person's pictures, trains `pyramid`, and writes the card, the fp16 generator
@@ -11,14 +11,13 @@ import argparse
 import json
 from pathlib import Path
 
-from mapmaker.scrape.own import import_pictures
-
 from mapmaker import layout
 from mapmaker.cli.draw import draw
 from mapmaker.files import write_atomic
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.prune import prune
 from mapmaker.scrape.config import ImportConfig
+from mapmaker.scrape.own import import_pictures
 from mapmaker.shards.config import PackConfig
 from mapmaker.shards.pack import pack
 from mapmaker.train import TrainConfig, train
@@ -47,9 +46,9 @@ def main() -> None:
     parser.add_argument("--maps", type=int, default=900)
     parser.add_argument("--kinds", default="cave,dungeon,wilderness")
     parser.add_argument("--cell-px", type=int, default=26)
-    parser.add_argument("--size", type=int, default=192)
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--recipe", default="recommended")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--minutes", type=float, default=57)
+    parser.add_argument("--recipe", default=str(Path(__file__).with_name("starter.toml")))
     parser.add_argument("--publish", type=Path, default=None, help="Where the shelf folder goes.")
     args = parser.parse_args()
     workspace = Workspace(args.home)

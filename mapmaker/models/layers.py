@@ -14,6 +14,8 @@ INIT_STD = 0.02  # Radford et al. 2015 (DCGAN), section 4
 class Staged(nn.Module):
     """A net that is a row of stages; with `checkpointing` on, only the stages' inputs are kept."""
 
+    checkpointing: bool
+
     def __init__(self) -> None:
         super().__init__()
         self.checkpointing = False
@@ -116,6 +118,9 @@ class SpectralConv2d(nn.Conv2d):
     wanders by a percent and the discriminator's scale with it.
     """
 
+    u: Tensor
+    v: Tensor
+
     def __init__(self, *args: int, **kwargs: int | bool) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.iterating = True
@@ -123,8 +128,8 @@ class SpectralConv2d(nn.Conv2d):
         self.register_buffer("u", F.normalize(torch.randn(rows.shape[0]), dim=0))
         self.register_buffer("v", F.normalize(torch.randn(rows.shape[1]), dim=0))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(x, self.weight / self.sigma(), self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        return self._conv_forward(input, self.weight / self.sigma(), self.bias)
 
     def sigma(self) -> Tensor:
         """Return the estimate of the largest singular value, differentiable in the weight."""

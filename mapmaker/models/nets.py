@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
-from torch import nn
-
 from mapmaker.errors import BadConfig
+from mapmaker.models.layers import Staged
 from mapmaker.registry import Registry
 
 SIDES_PX = (32, 1024)
@@ -28,8 +27,8 @@ class Nets:
     size: int
     options: dict[str, Any]
     latent_shape: tuple[int, ...]
-    generator: nn.Module
-    discriminator: nn.Module
+    generator: Staged
+    discriminator: Staged
 
 
 ARCHS: Registry[Callable[[int, Mapping[str, Any]], Nets]] = Registry("architecture")

@@ -23,6 +23,7 @@ from mapmaker.shards.structure import COLUMNS, REMEDY, Field, check_structure
 __all__ = ["Shards", "open_shards", "to_picture", "to_tensor"]
 
 SPLITS = ("train", "held-out", "all")
+MAPPED_BYTES = 64_000_000  # read through a map before it is let go
 MANY_MAPS = 512  # open memory maps at a time: each holds a file handle
 
 
@@ -63,8 +64,11 @@ class Shards:
         Raises IndexError outside -len..len-1, UnsafeInput for a sample that cannot be decoded.
         """
         out = np.empty((len(indices), self.size, self.size, 3), np.uint8)
-        for place, index in enumerate(indices):
-            self._read(index, out[place])
+        often = max(1, MAPPED_BYTES // out[:1].nbytes) if len(out) else 1
+        for place, index in enumerate(indices, 1):
+            self._read(index, out[place - 1])
+            if place % often == 0:
+                self._maps.clear()  # mapped pages count as our memory until they are let go
         return out
 
     def indices(self, split: str = "train") -> np.ndarray:

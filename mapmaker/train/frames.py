@@ -71,7 +71,11 @@ def write_sheet(path: Path, pictures: Sequence[Image.Image]) -> None:
     pitch = side + GAP_PX
     sheet = Image.new("RGB", (columns * pitch - GAP_PX, rows * pitch - GAP_PX), "white")
     for index, picture in enumerate(pictures):
-        tile = picture if picture.width == side else picture.resize((side, side), Image.LANCZOS)
+        tile = (
+            picture
+            if picture.width == side
+            else picture.resize((side, side), Image.Resampling.LANCZOS)
+        )
         sheet.paste(tile, (index % columns * pitch, index // columns * pitch))
     data = BytesIO()
     sheet.save(data, "WEBP", quality=90, method=4)

@@ -37,7 +37,7 @@ def write_plot(path: Path, rows: Sequence[Mapping[str, Any]], title: str) -> Non
         ]
         _panel(draw, index * PANEL_HEIGHT, label, named, title if index == 0 else "", last)
     data = BytesIO()
-    image.resize((WIDTH, len(PANELS) * PANEL_HEIGHT), Image.LANCZOS).save(data, "PNG")
+    image.resize((WIDTH, len(PANELS) * PANEL_HEIGHT), Image.Resampling.LANCZOS).save(data, "PNG")
     write_atomic(path, data.getvalue())
 
 

@@ -105,7 +105,7 @@ RECOMMENDED = Recipe(
 )
 RECIPES.register("recommended")(RECOMMENDED)
 
-RECIPES.register("recommended-pyramid")(replace(RECOMMENDED, options={}, d_side=0, lecam=0.3))
+RECIPES.register("recommended-pyramid")(replace(RECOMMENDED, options={}, d_side=0))
 
 
 def find_recipe(wanted: str, arch: str) -> Recipe:

@@ -113,7 +113,7 @@ def _state(nets: Nets, recipe: Recipe) -> State:
     if recipe.ema:
         ema = build(nets.arch, nets.size, nets.options).generator.requires_grad_(False)
     adams = [torch.optim.Adam(net.parameters(), betas=recipe.betas, fused=True) for net in both]
-    return State(again, ema, *adams, torch.zeros(2), torch.device("cpu"))
+    return State(again, ema, adams[0], adams[1], torch.zeros(2), torch.device("cpu"))
 
 
 @contextmanager

@@ -39,7 +39,9 @@ def _patches(
 ) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
     found = []
     for picture in pictures:
-        small = np.asarray(picture.resize((side, side), Image.BOX), dtype=np.float32) / 255
+        small = (
+            np.asarray(picture.resize((side, side), Image.Resampling.BOX), dtype=np.float32) / 255
+        )
         windows = np.lib.stride_tricks.sliding_window_view(small, (PATCH_PX, PATCH_PX), (0, 1))
         flat = windows.reshape(-1, 3 * PATCH_PX**2)
         found.append(flat[rng.integers(0, len(flat), PATCHES)])

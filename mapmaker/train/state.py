@@ -48,7 +48,7 @@ class State:
 
     def modules(self) -> dict[str, nn.Module]:
         """Return the nets by the prefix they have in model.safetensors."""
-        named = {"G": self.nets.generator, "D": self.nets.discriminator}
+        named: dict[str, nn.Module] = {"G": self.nets.generator, "D": self.nets.discriminator}
         return named if self.ema is None else named | {"G_ema": self.ema}
 
 
@@ -57,13 +57,13 @@ def new_state(arch: str, size: int, recipe: Recipe, device: torch.device, seed: 
     torch.manual_seed(seed)
     nets = build(arch, size, recipe.options_at(size))
     for net in (nets.generator, nets.discriminator):
-        net.to(device, memory_format=torch.channels_last).train()
+        net.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     ema = copy.deepcopy(nets.generator).requires_grad_(False) if recipe.ema else None
     adams = [
         torch.optim.Adam(net.parameters(), lr=lr, betas=recipe.betas, fused=True)
         for net, lr in ((nets.generator, recipe.lr_g), (nets.discriminator, recipe.lr_d))
     ]
-    return State(nets, ema, *adams, torch.zeros(2, device=device), device)
+    return State(nets, ema, adams[0], adams[1], torch.zeros(2, device=device), device)
 
 
 def structure(nets: Nets) -> dict[str, Any]:

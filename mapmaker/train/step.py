@@ -166,7 +166,9 @@ def generator_loss(logits: Tensor, recipe: Recipe) -> Tensor:
 def average(ema: nn.Module, net: nn.Module, decay: float, step: int) -> None:
     """Move the averaged weights towards the net's; the decay ramps up to forget the first steps."""
     now = min(decay, (1 + step) / (10 + step))
-    torch._foreach_lerp_(list(ema.parameters()), list(net.parameters()), 1 - now)
+    torch._foreach_lerp_(  # type: ignore[attr-defined]
+        list(ema.parameters()), list(net.parameters()), 1 - now
+    )
 
 
 def _margin(logits: Tensor, recipe: Recipe) -> Tensor:
