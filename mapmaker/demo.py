@@ -33,9 +33,9 @@ def demo(home: Path, minutes: float = 1.0, open_browser: bool = False) -> Iterat
         yield from _run(home, f"scrape --via {archive.url}", gaps_are_fine=True)
     yield from _run(home, f"prune map-of-the-week --auto --size {SIZE_PX}")
     yield from _run(
-        home, f"train map-of-the-week --size {SIZE_PX} --minutes {minutes:g} --name demo"
+        home, f"train map-of-the-week --size {SIZE_PX} --minutes {minutes:g} --name first"
     )
-    yield from _run(home, "sample demo -n 16 --seed 0 --size 256")
+    yield from _run(home, "sample first -n 16 --seed 0 --size 256")
     yield from _run(home, "sample starter -n 9 --seed 0")
     yield from _run(home, "sample --layout dungeon -n 1 --seed 7")
     workspace = Workspace(home)
@@ -70,12 +70,12 @@ def _page(workspace: Workspace) -> str:
     """Return the index.html: one section a stage, pictures by relative path."""
     home = workspace.home
     dataset = workspace.dataset("map-of-the-week")
-    run = workspace.run("demo")
+    run = workspace.run("first")
     sections = [
         ("Scraped", sorted(dataset.pictures.rglob("*.jpg"))[:12]),
         ("The training set and what the net makes of it", sorted(run.glob("frames/*.webp"))[-6:]),
         ("Loss", sorted(run.glob("*.png"))),
-        ("Your demo net, after a minute", sorted(workspace.maps.glob("demo-*.sheet.png"))),
+        ("Your demo net, after a minute", sorted(workspace.maps.glob("first-*.sheet.png"))),
         (
             "The net that came with mapmaker, 750 px",
             sorted(workspace.maps.glob("starter-*[0-9].png")),

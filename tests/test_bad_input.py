@@ -12,6 +12,7 @@ from PIL import Image
 from test_picture import bomb_png
 
 from mapmaker import layout
+from mapmaker.picture import open_picture
 
 AS_ROOT = os.geteuid() == 0
 
@@ -234,7 +235,7 @@ def test_a_full_disk_while_importing(mapmaker, pictures, small_disk):
 
     one_line(result, 5, "disk")
     for path in small_disk.rglob("*.png"):
-        Image.open(path).load()
+        open_picture(path)
 
 
 def test_a_full_disk_while_training_keeps_the_last_good_checkpoint(mapmaker, home, small_disk):

@@ -122,7 +122,11 @@ def test_signals_end_with_the_documented_code_and_one_line(tmp_path, signum, cod
     """Ctrl-C is 130, SIGTERM is 75; neither shows a traceback, and what was made stays whole."""
     words = ["--home", str(tmp_path), "sample", "--layout", "cave", "-n", "500", "--seed", "1"]
     child = subprocess.Popen(
-        [sys.executable, "-m", "mapmaker", *words], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "mapmaker", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell's background job ignores Ctrl-C, and its children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("maps/*.png")) and time.monotonic() < deadline:

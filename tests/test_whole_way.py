@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
+from mapmaker.picture import picture_size
 from mapmaker.scrape.replica import Replica
 
 
@@ -19,7 +19,7 @@ def test_scrape_prune_train_sample_in_one_line(mapmaker, tmp_path):
     assert len(list(tmp_path.glob("datasets/map-of-the-week/pictures/**/*.jpg"))) >= 6
     assert (tmp_path / "datasets/map-of-the-week/shards/64/card.json").is_file()
     maps = [p for p in tmp_path.glob("maps/*.png") if "sheet" not in p.name]
-    assert [Image.open(p).size for p in maps] == [(64, 64)] * 4
+    assert [picture_size(p) for p in maps] == [(64, 64)] * 4
     assert "device" in result.err or "cpu" in result.out + result.err
 
 

@@ -1,7 +1,7 @@
 """`pyramid`: a small resize-convolution net for few pictures and slow machines.
 
     z -> Linear * a learned base (4 to 7 px a side)
-      -> [nearest x2, conv 3x3, batch norm, GLU] x k -> conv 3x3 -> tanh
+      -> [nearest x2, (conv 3x3, batch norm, GLU) x 2] x k -> conv 3x3 -> tanh
 
 The canvas is the smallest base * 2^k that holds the picture, with base 4, 5, 6 or 7; its border is
 cut to land exactly (750 from 768 = 6 * 2^7: 9 px a side). Nearest + convolution has no lattice at
@@ -37,18 +37,21 @@ D_WIDTHS = (16, 32, 64, 96, 128, 160, 192, 256)
 class PyramidOptions:
     """How wide the pyramid is.
 
-    latent: numbers in z. widths: channels after the base and each doubling ((): by size).
+    latent: numbers in z. convs: convolutions after each doubling.
+    widths: channels after the base and each doubling ((): by size).
     d_widths: channels after each halving in the discriminator ((): 16, 32, 64, 96, 128, ...).
     normalise_d: norm in the discriminator: none, batch, spectral or both.
     """
 
     latent: int = 128
+    convs: int = 2
     widths: tuple[int, ...] = ()
     d_widths: tuple[int, ...] = ()
     normalise_d: str = "both"
 
     def __post_init__(self) -> None:
         between("latent", self.latent, 1, 4096)
+        between("convs", self.convs, 1, 4)
         for name, widths in (("widths", self.widths), ("d_widths", self.d_widths)):
             for width in widths:
                 between(f"each of {name}", width, 1, 2048)
@@ -80,7 +83,7 @@ def build_pyramid(size: int, options: Mapping[str, Any]) -> Nets:
         size=size,
         options=plain_options(chosen) | {"widths": list(widths), "d_widths": list(d_widths)},
         latent_shape=(chosen.latent,),
-        generator=Generator(size, base, widths, chosen.latent),
+        generator=Generator(size, base, widths, chosen.latent, chosen.convs),
         discriminator=Discriminator(size, d_widths, chosen.normalise_d),
     )
 
@@ -88,11 +91,15 @@ def build_pyramid(size: int, options: Mapping[str, Any]) -> Nets:
 class Generator(Staged):
     """z (B, latent) -> pictures (B, 3, size, size) in [-1, 1]."""
 
-    def __init__(self, size: int, base: int, widths: tuple[int, ...], latent: int) -> None:
+    def __init__(
+        self, size: int, base: int, widths: tuple[int, ...], latent: int, convs: int
+    ) -> None:
         super().__init__()
         self.stages = nn.ModuleList([Base(latent, widths[0], base)])
         for into, out in pairwise(widths):
-            parts = Resize(2), conv(into, 2 * out, 3, norm="batch"), nn.BatchNorm2d(2 * out), GLU()
+            parts: list[nn.Module] = [Resize(2), *_gated(into, out)]
+            for _ in range(convs - 1):
+                parts += _gated(out, out)
             self.stages.append(nn.Sequential(*parts))
         self.last = nn.Sequential(nn.Conv2d(widths[-1], 3, 3, padding=1), Crop(size))
         start(self)
@@ -154,6 +161,10 @@ class Down(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return (self.deep(x) + self.plain(x)) * 0.5
+
+
+def _gated(into: int, out: int) -> list[nn.Module]:
+    return [conv(into, 2 * out, 3, norm="batch"), nn.BatchNorm2d(2 * out), GLU()]
 
 
 def _block(layer: nn.Conv2d, out: int, norm: str) -> list[nn.Module]:
