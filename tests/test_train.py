@@ -160,14 +160,19 @@ def test_same_command_goes_on_with_its_unfinished_run(
 
 
 def test_a_finished_run_is_left_alone(workspace: Workspace) -> None:  # noqa: F811
-    """A finished run's name is refused; without a name the same command begins the next run."""
-    run_all(workspace, name=None, kimg=0.008)
+    """The same command again leaves a finished run as it is; without a name it begins the next."""
+    run_all(workspace, name="once")
+    before = weights_sha256(workspace.run("once"))
 
-    with pytest.raises(BadConfig, match="finished"):
-        run_all(workspace, name="maps-32-1", kimg=0.008)
+    said = run_all(workspace, name="once")
+    run_all(workspace, name=None)
+
+    assert any("is finished" in e.text for e in said if isinstance(e, Note))
+    assert done(said).data["run"] == "once"
+    assert weights_sha256(workspace.run("once")) == before
+    assert sorted(p.name for p in workspace.checkpoints.iterdir()) == ["maps-32-1", "once"]
     with pytest.raises(BadConfig, match="another configuration"):
-        run_all(workspace, name="maps-32-1", kimg=0.012)
-    assert done(run_all(workspace, name=None, kimg=0.008)).data["run"] == "maps-32-2"
+        run_all(workspace, name="once", kimg=0.012)
 
 
 @pytest.mark.parametrize("field", [{"size": 64}, {"seed": 5}, {"arch": "pyramid"}])

@@ -61,11 +61,9 @@ def choose_run(workspace: Workspace, dataset: str, config: TrainConfig) -> Run:
         if _same_command(root, dataset, config, recipe):
             if state_of(root) != "finished":
                 return Run(root, config, recipe, _going_on(root))
-            raise BadConfig(
-                f"The run {root.name} is finished.",
-                hint=f"Go on with --resume --name {root.name} and a larger budget, or choose"
-                " another --name.",
-            )
+            # Not an error: a command that was killed at its very end is run again all the same.
+            more = f"--resume --name {root.name} and a larger budget go on with it"
+            return Run(root, config, recipe, f"The run {root.name} is finished; {more}.")
         raise BadConfig(
             f"The run {root.name} exists with another configuration ({root / 'config.toml'}).",
             hint="Choose another --name, or --resume to go on with it as it was begun.",
