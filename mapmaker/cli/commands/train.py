@@ -23,8 +23,8 @@ def command(
     """Train a net on a data set.
 
     Shards of the wanted size are written first when they are missing. --memory chooses the batch
-    so that the peak stays below it; --dry-run prints that plan alone. Ctrl-C saves and stops; the
-    same command with --resume goes on.
+    so that the peak stays below it; --dry-run prints that plan alone. Ctrl-C saves and stops, and
+    the same command goes on; --resume with a larger budget goes on with a finished run.
     """
     if size is not None:
         config = replace(config, size=size)
