@@ -21,6 +21,7 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from mapmaker.scrape.replica_art import file_bytes, zip_members
+from mapmaker.scrape.replica_faults import plant
 from mapmaker.scrape.replica_html import EMPTY_PAGE, SOFT_404, page_of
 from mapmaker.scrape.replica_plan import HOSTS, File, Truth, plan_archive
 
@@ -54,7 +55,9 @@ class Replica:
         self, *, maps: int = 24, seed: int = 0, side_px: int = 750, faults: bool = True,
         drawn: bool = True, robots: str = "open", latency_s: float = 0.0, wayback: bool = False,
     ) -> None:  # fmt: skip
-        self.truth: Truth = plan_archive(maps, seed, side_px, faults)
+        self.truth: Truth = plan_archive(maps, seed, side_px)
+        if faults:
+            plant(self.truth, art=maps, side_px=side_px)
         self.drawn, self.robots, self.latency_s, self.wayback = drawn, robots, latency_s, wayback
         self.requests: list[Request] = []
         self.url = ""

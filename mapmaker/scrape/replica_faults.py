@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from mapmaker.scrape.replica_plan import ROOT, Entry, File, Month, Truth, jpg
+from mapmaker.scrape.replica_plan import FAULT_MONTH, ROOT, Entry, File, Month, Truth, jpg
 
 # behaviour -> the gap's reason, None for what must arrive all the same
 BROKEN: Mapping[str, str | None] = {
@@ -39,8 +39,13 @@ _TRAPS = {
 _MODES = {"cmyk": "CMYK", "progressive": "progressive", "grey": "L"}
 
 
-def plant(truth: Truth, year: int, month: int, *, art: int, side_px: int) -> Month:
-    """Return the month of faults; their names and addresses go into truth.oddities."""
+def plant(truth: Truth, *, art: int, side_px: int) -> None:
+    """Put the month of faults among truth.months, their names and addresses into its oddities."""
+    truth.months.append(_faults(truth, *FAULT_MONTH, art=art, side_px=side_px))
+    truth.months.sort(key=lambda m: (m.year, m.month))
+
+
+def _faults(truth: Truth, year: int, month: int, *, art: int, side_px: int) -> Month:
     folder = f"{ROOT}/{date(year, month, 1):%B%Y}"
     entries: list[Entry] = []
 

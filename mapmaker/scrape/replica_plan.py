@@ -15,7 +15,7 @@ ROOT = "/dnd/images/mapofweek"
 # (year, month, letter of the page's name): one of each era first, so that a small replica has all.
 _FIRST_MONTHS = [(2003, 10, "a"), (2001, 2, "x"), (2002, 12, "a"), (2007, 4, "a"), (2004, 2, "a"),
                  (2003, 12, "a"), (2000, 9, "x"), (2007, 6, "a")]  # fmt: skip
-_FAULT_MONTH = (2005, 5)
+FAULT_MONTH = (2005, 5)
 _SCALES = {72: 1.0, 150: 1.08, 300: 1.2, None: 1.0}  # moderate: these are drawn on demand
 VARIANT = 10_000  # added to a picture's number: the same plan in another dress
 _NAMES = [
@@ -105,8 +105,8 @@ class Truth:
         return chosen
 
 
-def plan_archive(maps: int, seed: int, side_px: int, faults: bool) -> Truth:
-    """Return an archive of `maps` good maps, and one month of faults beside them."""
+def plan_archive(maps: int, seed: int, side_px: int) -> Truth:
+    """Return an archive of `maps` good maps; `replica_faults.plant` puts a month of bad ones in."""
     chance = random.Random(seed)
     count = min(83, max(min(maps, 5), -(-maps // 4)))
     weeks = {m: _weeks(m[0], m[1]) for m in _months(count)}
@@ -129,10 +129,6 @@ def plan_archive(maps: int, seed: int, side_px: int, faults: bool) -> Truth:
         truth.months.append(
             Month(year=year, month=month, name=name, theme=theme, entries=tuple(entries))
         )
-    if faults:
-        from mapmaker.scrape.replica_faults import plant
-
-        truth.months.append(plant(truth, *_FAULT_MONTH, art=art, side_px=side_px))
     truth.months.sort(key=lambda m: (m.year, m.month))
     return truth
 
@@ -211,7 +207,7 @@ def _months(count: int) -> list[tuple[int, int, str]]:
     every = [
         (y, m, "x" if y < 2002 else "a")
         for y in range(2000, 2008) for m in range(1, 13)
-        if (2000, 8) <= (y, m) <= (2007, 6) and (y, m) != _FAULT_MONTH
+        if (2000, 8) <= (y, m) <= (2007, 6) and (y, m) != FAULT_MONTH
     ]  # fmt: skip
     rest = [m for m in every if m not in _FIRST_MONTHS]
     random.Random(7).shuffle(rest)
