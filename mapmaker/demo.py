@@ -73,7 +73,7 @@ def _page(workspace: Workspace) -> str:
     run = workspace.run("first")
     sections = [
         ("Scraped", sorted(dataset.pictures.rglob("*.jpg"))[:12]),
-        ("The training set and what the net makes of it", sorted(run.glob("frames/*.webp"))[-6:]),
+        ("What goes into the net, and what it makes of it tick by tick", _progress(run)),
         ("Loss", sorted(run.glob("*.png"))),
         ("Your demo net, after a minute", sorted(workspace.maps.glob("first-*.sheet.png"))),
         (
@@ -107,3 +107,7 @@ def _page(workspace: Workspace) -> str:
         "<p>Next: <code>mapmaker import FOLDER --name mine prune train --size 128 --minutes 30 "
         "sample -n 16</code></p></html>\n"
     )
+
+
+def _progress(run: Path) -> list[Path]:
+    return [run / "reals.webp", *sorted(run.glob("frames/*.webp"))[-7:]]
