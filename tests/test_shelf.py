@@ -3,9 +3,11 @@
 import pytest
 
 from mapmaker.errors import BadConfig, UnknownName, UnsafeInput
+from mapmaker.files import sha256_of
+from mapmaker.picture import picture_size
 from mapmaker.scrape.grammar import find_maps
 from mapmaker.scrape.source import read_source
-from mapmaker.shelf import cards
+from mapmaker.shelf import cards, read_card
 
 CARD = r"""
 title = "Someone's maps"
@@ -80,3 +82,24 @@ def test_a_card_nobody_has_is_named_with_its_neighbours():
         read_source("map-of-the-wek")
 
     assert "map-of-the-week" in error.value.hint
+
+
+@pytest.mark.parametrize("name", sorted(cards("checkpoints")))
+def test_every_shipped_checkpoint_is_small_whole_and_says_what_it_is(name):
+    """At most 16 MiB, the weights its card lists, samples beside it, and data one may pass on."""
+    path, card = read_card("checkpoints", name)
+
+    weights = path.parent / "generator.safetensors"
+    assert weights.stat().st_size == card["bytes"] <= 16 * 2**20
+    assert sha256_of(weights) == card["sha256"]
+    assert picture_size(path.parent / "samples.webp")[0] >= 256
+    assert card["license"] == "MIT" and card["data"] and card["made_by"] and card["about"]
+
+
+@pytest.mark.parametrize("name", sorted(cards("datasets")))
+def test_every_data_set_card_says_whose_the_pictures_are(name):
+    """Title, licence, and whether a net may learn from them."""
+    card = read_card("datasets", name)[1]
+
+    assert card["title"] and card["license"]
+    assert card["ai_training"] in ("yes", "no", "unknown")
