@@ -65,7 +65,10 @@ def command(
         if asks:
             from mapmaker.studio.review import serve_review
 
-            serve_review(found, port=port, open_browser=True, ready=say)
+            def tell(url: str) -> None:
+                say(f"Decide at {url} in your browser; Finish there goes on, Ctrl-C stops.")
+
+            serve_review(found, port=port, open_browser=True, ready=tell)
         packed = None
         for event in pack_events(found, sized(pack, size, chain.size)):
             packed = event
