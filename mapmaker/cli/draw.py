@@ -41,10 +41,10 @@ class _Clock:
         if passed_s < 0.5 or gained <= 0:
             return ""
         rate = gained / passed_s
-        text = f"{rate:.1f} {step.unit}/s" if rate >= 1 else f"{1 / rate:.1f} s/{step.unit}"
-        if step.total:
-            text += f", {_clock_time((step.total - step.done) / rate)} left"
-        return text
+        speed = f"{rate:.1f} {step.unit}/s" if rate >= 1 else f"{1 / rate:.1f} s/{step.unit}"
+        left = f"{_clock_time((step.total - step.done) / rate)} left" if step.total else ""
+        # A budget of minutes has no speed worth telling.
+        return ", ".join(part for part in ("" if step.unit == "min" else speed, left) if part)
 
 
 class _Lines:
@@ -59,11 +59,15 @@ class _Lines:
         if event.stage == self.last_stage and now - self.last_s < QUIET_S:
             return
         self.last_s, self.last_stage = now, event.stage
-        of = "" if event.total is None else f"/{event.total:g}"
+        of = "" if event.total is None else f"/{_amount(event.total)}"
         say(
             ", ".join(
                 p
-                for p in (f"{event.stage} {event.done:g}{of} {event.unit}", speed, event.note)
+                for p in (
+                    f"{event.stage} {_amount(event.done)}{of} {event.unit}",
+                    speed,
+                    event.note,
+                )
                 if p
             )
         )
@@ -101,15 +105,21 @@ class _Bar:
                 self.progress.remove_task(self.task)
             self.task = self.progress.add_task(event.stage, total=event.total, words="")
             self.stage = event.stage
-        of = "" if event.total is None else f"/{event.total:g}"
+        of = "" if event.total is None else f"/{_amount(event.total)}"
         speed = self.clock.read(event)
-        words = ", ".join(p for p in (f"{event.done:g}{of} {event.unit}", speed, event.note) if p)
+        words = ", ".join(
+            p for p in (f"{_amount(event.done)}{of} {event.unit}", speed, event.note) if p
+        )
         self.progress.update(self.task, completed=event.done, total=event.total, words=words)
 
     def close(self) -> None:
         if self.task is not None:
             self.progress.stop()
             self.task = None
+
+
+def _amount(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value:.2f}"
 
 
 def _clock_time(seconds: float) -> str:
