@@ -80,12 +80,13 @@ class _Bar:
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
 
         self.clock = _Clock()
         self.console = Console(stderr=True, highlight=False, markup=False)
         self.progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
+            TextColumn("{task.description}", markup=False, table_column=Column(min_width=6)),
+            BarColumn(bar_width=24 if self.console.width >= 120 else 6),
             TextColumn("{task.fields[words]}", markup=False),
             console=self.console,
             transient=True,

@@ -197,7 +197,7 @@ def progress_event(job: Job, figures: dict[str, float], memory_bytes: int) -> St
     """Return the line a person watches: how far, how fast, the losses, the memory."""
     note = (
         f"{job.state.images / 1000:.2f} kimg, {job.meter.sec_per_kimg:.1f} s/kimg,"
-        f" {job.meter.images_per_s:.1f} img/s, loss G {figures['loss_g']:.2f}"
-        f" D {figures['loss_d']:.2f}, {memory_bytes / 2**30:.1f} GB"
+        f" {job.meter.images_per_s:.1f} img/s, {memory_bytes / 2**30:.1f} GB,"
+        f" loss G {figures['loss_g']:.2f} D {figures['loss_d']:.2f}"
     )
     return Step("train", min(job.done, job.total), job.total, job.unit, note)
