@@ -1,6 +1,7 @@
 """Writing so that nothing is ever lost: beside, fsync, rename. Reading with sums."""
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -24,12 +25,31 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         with speaking_of(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(path)
             yield beside
             sync(beside)
             beside.replace(path)
             sync(path.parent)
     finally:
         beside.unlink(missing_ok=True) if beside.parent.is_dir() else None
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes that were killed while writing `path` have left beside it."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        pid = left.name.split(".")[-2]
+        if pid.isdigit() and not _alive(int(pid)):
+            left.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:

@@ -24,7 +24,7 @@ def test_an_error_while_writing_keeps_the_old_file(tmp_path):
 
 
 def test_kill_9_while_writing_keeps_the_old_file(tmp_path):
-    """A process killed between write and rename leaves the old file."""
+    """A process killed between write and rename leaves the old file; the next write sweeps up."""
     path = tmp_path / "a.json"
     write_atomic(path, "old")
     script = (
@@ -37,6 +37,11 @@ def test_kill_9_while_writing_keeps_the_old_file(tmp_path):
 
     assert child.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+
+    write_atomic(path, "new")
+
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
 def test_lines_forgive_only_a_last_line_cut_short(tmp_path):
