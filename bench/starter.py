@@ -1,6 +1,6 @@
 """Train and publish the checkpoint that ships with mapmaker: `checkpoints/starter/`.
 
-    python bench/starter.py --home /tmp/starter --maps 600 --size 128 --minutes 36
+    python bench/starter.py --home /tmp/starter --maps 600 --size 128 --minutes 47
 
 Draws `--maps` floor plans by rule (our own, so the weights owe nobody anything), imports, prunes
 and packs them as any person's pictures, trains `pyramid`, and writes the card, the fp16 generator
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--kinds", default="cave,wilderness")
     parser.add_argument("--cell-px", type=int, default=26)
     parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--minutes", type=float, default=36)
+    parser.add_argument("--minutes", type=float, default=47)
     parser.add_argument("--recipe", default=str(Path(__file__).with_name("starter.toml")))
     parser.add_argument("--publish", type=Path, default=None, help="Where the shelf folder goes.")
     args = parser.parse_args()
