@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from mapmaker.scrape.replica import Replica
+from mapmaker.workspace import Workspace
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["NO_COLOR"] = "1"
@@ -70,3 +73,24 @@ def same_as_golden(request: pytest.FixtureRequest) -> Callable[..., None]:
         assert abs(got - wanted).max() <= off, f"{path} differs; look before --update-golden"
 
     return check
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty workspace."""
+    return Workspace(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def archive() -> Iterator[Replica]:
+    """A small archive on loopback, with plain patterns for pictures and every fault."""
+    with Replica(maps=9, side_px=64, drawn=False) as replica:
+        yield replica
+
+
+@pytest.fixture
+def fresh(archive: Replica) -> Replica:
+    """The archive, with nothing on its record."""
+    archive.requests.clear()
+    archive.seen.clear()
+    return archive

@@ -16,24 +16,6 @@ from mapmaker.scrape.scrape import scrape
 from mapmaker.workspace import Workspace
 
 
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def archive():
-    with Replica(maps=9, side_px=64, drawn=False) as replica:
-        yield replica
-
-
-@pytest.fixture
-def fresh(archive):
-    archive.requests.clear()
-    archive.seen.clear()
-    return archive
-
-
 @pytest.mark.parametrize("dpi", ["best", "all"])
 def test_every_planted_file_arrives_and_every_gap_is_named(workspace, fresh, dpi):
     """Pictures are right by sha256, gaps by reason; nothing else is written."""

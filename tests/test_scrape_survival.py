@@ -19,24 +19,6 @@ from mapmaker.scrape.scrape import scrape
 from mapmaker.workspace import Workspace, locked
 
 
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def archive():
-    with Replica(maps=9, side_px=64, drawn=False) as replica:
-        yield replica
-
-
-@pytest.fixture
-def fresh(archive):
-    archive.requests.clear()
-    archive.seen.clear()
-    return archive
-
-
 def test_a_kill_at_any_moment_loses_nothing(tmp_path):
     """kill -9 again and again: the end is the same folder, and no finished file is asked for."""
     with Replica(maps=8, side_px=48, drawn=False, faults=False, latency_s=0.02) as archive:
