@@ -19,7 +19,7 @@ from mapmaker.shards.card import CARD, TOOL, describe, is_whole, present_card, s
 from mapmaker.shards.config import PackConfig, digest
 from mapmaker.shards.crops import Crop
 from mapmaker.shards.deal import deal_samples, deal_shards, held_out
-from mapmaker.shards.engine import Futures, Serial, cores, open_engine
+from mapmaker.engine import Futures, Serial, cores, open_engine
 from mapmaker.shards.source import Look, Picture, look
 from mapmaker.shards.writer import ShardJob, write_shard
 from mapmaker.stopping import StopFlag, stoppable

@@ -1,0 +1,39 @@
+"""One decoded picture as every measurement wants it: shrunken once, looked at many times."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SMALL_PX = 384
+
+
+@dataclass(frozen=True)
+class Shot:
+    """An upright picture: rgb uint8 (H, W, 3). grey and small are made when first asked for."""
+
+    rgb: NDArray[np.uint8]
+
+    @cached_property
+    def grey(self) -> NDArray[np.uint8]:
+        """Return the brightness as uint8 (H, W), native resolution."""
+        return _bytes(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY))
+
+    @cached_property
+    def small(self) -> NDArray[np.uint8]:
+        """Return the picture averaged by area to at most 384 px a side, uint8 (h, w, 3)."""
+        height, width = self.rgb.shape[:2]
+        scale = min(1.0, SMALL_PX / max(height, width))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        return _bytes(cv2.resize(self.rgb, size, interpolation=cv2.INTER_AREA))
+
+    @cached_property
+    def small_grey(self) -> NDArray[np.uint8]:
+        """Return the brightness of `small`, uint8 (h, w)."""
+        return _bytes(cv2.cvtColor(self.small, cv2.COLOR_RGB2GRAY))
+
+
+def _bytes(array: NDArray) -> NDArray[np.uint8]:
+    return array.astype(np.uint8, copy=False)
