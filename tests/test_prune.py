@@ -18,8 +18,8 @@ from mapmaker.files import read_lines
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.decisions import Decisions
 from mapmaker.prune.kept import features_of, kept
+from mapmaker.prune.names import building
 from mapmaker.prune.prune import prune
-from mapmaker.prune.suggest import building
 from mapmaker.workspace import Dataset, locked
 
 SMALL = PruneConfig(min_side_px=32)

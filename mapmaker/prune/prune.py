@@ -10,11 +10,14 @@ from typing import Any
 from mapmaker.errors import MapmakerError
 from mapmaker.events import Done, Event, Note, Step
 from mapmaker.prune import quarantine
+from mapmaker.prune.candidate import Picture
 from mapmaker.prune.config import PruneConfig
+from mapmaker.prune.copies import alike
 from mapmaker.prune.decisions import Decisions, Mark
 from mapmaker.prune.features import Features, FeatureStore, measure
+from mapmaker.prune.groups import groups
 from mapmaker.prune.kept import features_of
-from mapmaker.prune.suggest import VERSION, Picture, Suggestion, alike, groups, suggest
+from mapmaker.prune.suggest import VERSION, Suggestion, suggest
 from mapmaker.stopping import stoppable
 from mapmaker.workspace import Dataset, locked
 
