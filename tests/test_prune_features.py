@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 from prune_pictures import add, make_dataset, painted, ruled
 
-from mapmaker.prune.features import Features, FeatureStore, fineness, measure
+from mapmaker.prune.features import Features, fineness, measure
 from mapmaker.prune.gridlines import choose_grid, find_grid
 from mapmaker.prune.hashes import ORIENTATIONS, changed, dhashes, near_pairs, phashes, shrink, turn
+from mapmaker.prune.store import FeatureStore
 
 
 def grey(picture: Image.Image) -> np.ndarray:

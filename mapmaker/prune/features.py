@@ -1,11 +1,9 @@
 """What is measured once of every picture and remembered by its content hash."""
 
 import hashlib
-import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from sqlite3 import Row
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,6 @@ from numpy.typing import NDArray
 
 from mapmaker.errors import MapmakerError
 from mapmaker.picture import open_picture
-from mapmaker.prune.database import Database
 from mapmaker.prune.gridlines import find_grid
 from mapmaker.prune.hashes import THUMB_PX, dhashes, phashes, shrink
 
@@ -21,14 +18,6 @@ VERSION = 1  # raise it when a measurement changes: remembered rows of another v
 _PATCH_PX = 256
 _FINE, _COARSE = (0.3, 0.45), (0.1, 0.2)  # cycles a pixel: blur and enlarging lose the first
 _NO_DETAIL = -6.0
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS features (
-    id TEXT PRIMARY KEY, version INTEGER NOT NULL, lasting INTEGER NOT NULL,
-    data TEXT NOT NULL, thumb BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS suggestions (id TEXT PRIMARY KEY, data TEXT NOT NULL);
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,49 +69,13 @@ def measure(path: Path, id: str) -> tuple[Features, bool]:
     return _measure(np.asarray(image), np.asarray(image.convert("L")), id), True
 
 
-class FeatureStore:
-    """Features and suggestions of a data set in `features.db`; deleting it costs only time."""
+def __getattr__(name: str) -> Any:
+    """Give `FeatureStore`, which lives in `store` now, to those who still look for it here."""
+    if name == "FeatureStore":
+        from mapmaker.prune.store import FeatureStore
 
-    def __init__(self, path: Path) -> None:
-        self._db = Database(path, _SCHEMA, durable=False)
-
-    def all(self) -> dict[str, Features]:
-        """Return what is remembered, by picture id."""
-        query = "SELECT * FROM features WHERE version = ?"
-        return {row["id"]: _from_row(row) for row in self._db.rows(query, VERSION)}
-
-    def known(self) -> set[str]:
-        """Return the ids that need no measuring."""
-        query = "SELECT id FROM features WHERE version = ? AND lasting"
-        return {row["id"] for row in self._db.rows(query, VERSION)}
-
-    def keep(self, features: Features, *, lasting: bool = True) -> None:
-        """Remember one picture's features; those that do not last are measured again next time."""
-        values = asdict(features)
-        thumb = values.pop("thumb")
-        with self._db.transaction() as sql:
-            sql.execute(
-                "REPLACE INTO features (id, version, lasting, data, thumb) VALUES (?, ?, ?, ?, ?)",
-                (features.id, VERSION, lasting, json.dumps(values), thumb),
-            )
-
-    def suggestions(self) -> dict[str, dict]:
-        """Return what the last prune suggested, by picture id."""
-        found = self._db.rows("SELECT * FROM suggestions")
-        return {row["id"]: json.loads(row["data"]) for row in found}
-
-    def set_suggestions(self, suggestions: dict[str, dict]) -> None:
-        """Replace all suggestions at once."""
-        with self._db.transaction() as sql:
-            sql.execute("DELETE FROM suggestions")
-            sql.executemany(
-                "INSERT INTO suggestions (id, data) VALUES (?, ?)",
-                [(id, json.dumps(data)) for id, data in suggestions.items()],
-            )
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        return FeatureStore
+    raise AttributeError(name)
 
 
 def _measure(rgb: NDArray[np.uint8], grey: NDArray[np.uint8], id: str) -> Features:
@@ -170,11 +123,3 @@ def _span(grey: NDArray[np.uint8]) -> tuple[float, float]:
     counts = np.cumsum(np.bincount(grey.ravel(), minlength=256))
     low, high = np.searchsorted(counts, [0.01 * counts[-1], 0.99 * counts[-1]])
     return float(low), float(high)
-
-
-def _from_row(row: Row) -> Features:
-    values = json.loads(row["data"])
-    known = {f.name for f in fields(Features)}
-    shown: dict[str, Any] = {k: v for k, v in values.items() if k in known}
-    shown |= {k: tuple(v) for k, v in shown.items() if isinstance(v, list)}
-    return Features(**shown, thumb=row["thumb"])

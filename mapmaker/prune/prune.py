@@ -14,9 +14,10 @@ from mapmaker.prune.candidate import Picture
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.copies import alike
 from mapmaker.prune.decisions import Decisions, Mark
-from mapmaker.prune.features import Features, FeatureStore, measure
+from mapmaker.prune.features import Features, measure
 from mapmaker.prune.groups import groups
 from mapmaker.prune.kept import features_of
+from mapmaker.prune.store import FeatureStore
 from mapmaker.prune.suggest import VERSION, Suggestion, suggest
 from mapmaker.stopping import stoppable
 from mapmaker.workspace import Dataset, locked

@@ -1,0 +1,206 @@
+"""What was measured, related and suggested, in `features.db`: deleting it costs only time.
+
+Rows are read in pages and never all at once, so a million pictures need no more memory than a
+thousand; what a whole data set is compared by, its hashes, comes as one array.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from sqlite3 import Row
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapmaker.prune.database import Database
+from mapmaker.prune.features import VERSION, Features
+
+_LAYOUT = 2  # raise it when a table changes: older files are emptied and measured again
+_PAGE = 500  # SQLite takes at least 999 values in one query
+_BLOBS = tuple(f.name for f in fields(Features) if f.type in (bytes, "bytes"))
+ORIENTATIONS = 8
+
+_TABLES = ("features", "relations", "suggestions")
+_SCHEMA = f"""
+CREATE TABLE features (
+    id TEXT PRIMARY KEY, version INTEGER NOT NULL, lasting INTEGER NOT NULL,
+    hashes BLOB, data TEXT NOT NULL, {", ".join(f"{name} BLOB" for name in _BLOBS)}
+);
+CREATE TABLE relations (
+    one TEXT NOT NULL, other TEXT NOT NULL, version TEXT NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (one, other)
+) WITHOUT ROWID;
+CREATE TABLE suggestions (id TEXT PRIMARY KEY, data TEXT NOT NULL);
+"""
+
+Ids = NDArray[np.bytes_]
+Hashes = NDArray[np.uint64]
+
+
+class FeatureStore:
+    """Features, relations and suggestions of one data set. Raises as `Database` does.
+
+    A `lasting` row is never measured again while the version stands; another is, next time. What
+    is kept in one call is written whole or not at all, and survives kill -9 of the process.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = Database(path, "", durable=False)
+        layout = f"{_LAYOUT}.{len(_BLOBS)}"
+        if self._db.rows("PRAGMA user_version")[0][0] != _number(layout):
+            with self._db.transaction() as sql:
+                for table in _TABLES:
+                    sql.execute(f"DROP TABLE IF EXISTS {table}")
+                for statement in filter(str.strip, _SCHEMA.split(";")):
+                    sql.execute(statement)
+                sql.execute(f"PRAGMA user_version = {_number(layout)}")
+
+    def keep(self, features: Features, *, lasting: bool = True) -> None:
+        """Remember one picture's features."""
+        self.keep_all([(features, lasting)])
+
+    def keep_all(self, measured: Iterable[tuple[Features, bool]]) -> None:
+        """Remember the features of several pictures, each with whether they last."""
+        columns = ("id", "version", "lasting", "hashes", "data", *_BLOBS)
+        marks = ", ".join("?" * len(columns))
+        with self._db.transaction() as sql:
+            sql.executemany(
+                f"REPLACE INTO features ({', '.join(columns)}) VALUES ({marks})",
+                (_to_row(features, lasting) for features, lasting in measured),
+            )
+
+    def known(self) -> set[str]:
+        """Return the ids that need no measuring; for a big data set see `known_ids`."""
+        return {id.decode() for id in self.known_ids()}
+
+    def known_ids(self) -> Ids:
+        """Return the ids that need no measuring, sorted, as bytes of 64 letters each."""
+        query = "SELECT id FROM features WHERE version = ? AND lasting AND id > ? ORDER BY id"
+        pages = [
+            np.array([row["id"] for row in page], "S64") for page in self._pages(query, VERSION)
+        ]
+        return np.concatenate(pages) if pages else np.empty(0, "S64")
+
+    def all(self) -> dict[str, Features]:
+        """Return what is remembered, by picture id; for a big data set see `each` and `some`."""
+        return {features.id: features for features in self.each()}
+
+    def each(self) -> Iterator[Features]:
+        """Yield what is remembered, in the order of the ids, holding a page at a time."""
+        query = "SELECT * FROM features WHERE version = ? AND id > ? ORDER BY id"
+        for page in self._pages(query, VERSION):
+            yield from map(_from_row, page)
+
+    def some(self, ids: Iterable[str]) -> dict[str, Features]:
+        """Return the features of those of `ids` that are remembered, by id."""
+        wanted, found = list(ids), {}
+        for start in range(0, len(wanted), _PAGE):
+            page = wanted[start : start + _PAGE]
+            query = f"SELECT * FROM features WHERE version = ? AND id IN ({_marks(page)})"
+            found |= {row["id"]: _from_row(row) for row in self._db.rows(query, VERSION, *page)}
+        return found
+
+    def hashes(self) -> tuple[Ids, Hashes, Hashes]:
+        """Return sorted ids (N,), pHash (N, 8) and dHash (N, 8) of every picture that has them."""
+        query = (
+            "SELECT id, hashes FROM features WHERE version = ? AND id > ? "
+            "AND hashes IS NOT NULL ORDER BY id"
+        )
+        ids, blobs = [], []
+        for page in self._pages(query, VERSION):
+            ids.append(np.array([row["id"] for row in page], "S64"))
+            joined = b"".join(row["hashes"] for row in page)
+            blobs.append(np.frombuffer(joined, "<u8").reshape(-1, 2, ORIENTATIONS))
+        if not ids:
+            none = np.empty((0, ORIENTATIONS), np.uint64)
+            return np.empty(0, "S64"), none, none
+        both = np.concatenate(blobs)
+        return np.concatenate(ids), both[:, 0], both[:, 1]
+
+    def known_relations(self, pairs: Iterable[tuple[str, str]], version: str) -> list[dict | None]:
+        """Return what is remembered of each pair (smaller id first): None when nothing is.
+
+        `{}` says that the two were looked at and have nothing to do with each other.
+        """
+        query = "SELECT data FROM relations WHERE one = ? AND other = ? AND version = ?"
+        found = (self._db.rows(query, one, other, version) for one, other in pairs)
+        return [json.loads(rows[0]["data"]) if rows else None for rows in found]
+
+    def keep_relations(self, found: Iterable[tuple[str, str, dict]], version: str) -> None:
+        """Remember what (one, other) are to each other; `{}` for nothing."""
+        with self._db.transaction() as sql:
+            sql.executemany(
+                "REPLACE INTO relations (one, other, version, data) VALUES (?, ?, ?, ?)",
+                ((one, other, version, json.dumps(data)) for one, other, data in found),
+            )
+
+    def relations(self) -> Iterator[tuple[str, str, dict]]:
+        """Yield (one, other, what they are to each other) of every related pair, sorted."""
+        query = (
+            "SELECT one, other, data FROM relations WHERE (one, other) > (?, ?) "
+            "AND data != '{}' ORDER BY one, other"
+        )
+        last = ("", "")
+        while page := self._db.rows(f"{query} LIMIT {_PAGE}", *last):
+            last = (page[-1]["one"], page[-1]["other"])
+            for row in page:
+                yield row["one"], row["other"], json.loads(row["data"])
+
+    def suggestions(self) -> dict[str, dict]:
+        """Return what the last prune suggested, by picture id."""
+        found = self._db.rows("SELECT * FROM suggestions")
+        return {row["id"]: json.loads(row["data"]) for row in found}
+
+    def set_suggestions(self, suggestions: dict[str, dict]) -> None:
+        """Replace all suggestions at once."""
+        self.replace_suggestions(suggestions.items())
+
+    def replace_suggestions(self, suggestions: Iterable[tuple[str, dict]]) -> None:
+        """Replace all suggestions by those that come, at once when the last has come."""
+        with self._db.transaction() as sql:
+            sql.execute("DELETE FROM suggestions")
+            sql.executemany(
+                "INSERT INTO suggestions (id, data) VALUES (?, ?)",
+                ((id, json.dumps(data)) for id, data in suggestions),
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _pages(self, query: str, *values: object) -> Iterator[list[Row]]:
+        """Yield the rows of a query that ends in `id > ? ... ORDER BY id`, page by page."""
+        last = ""
+        while page := self._db.rows(f"{query} LIMIT {_PAGE}", *values, last):
+            last = page[-1]["id"]
+            yield page
+
+
+def _number(layout: str) -> int:
+    major, _, minor = layout.partition(".")
+    return 100 * int(major) + int(minor)
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _to_row(features: Features, lasting: bool) -> tuple:
+    values = asdict(features)
+    blobs = [values.pop(name) for name in _BLOBS]
+    hashes = None
+    if features.phash and features.dhash:
+        both = [int(h, 16) for h in (*features.phash, *features.dhash)]
+        hashes = np.array(both, "<u8").tobytes()
+    return (features.id, VERSION, lasting, hashes, json.dumps(values), *blobs)
+
+
+def _from_row(row: Row) -> Features:
+    values = json.loads(row["data"])
+    known = {f.name for f in fields(Features)}
+    shown: dict[str, Any] = {k: v for k, v in values.items() if k in known}
+    shown |= {k: tuple(v) for k, v in shown.items() if isinstance(v, list)}
+    shown |= {name: row[name] or b"" for name in _BLOBS}
+    return Features(**shown)
