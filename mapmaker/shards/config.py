@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from mapmaker.config import opt
+from mapmaker.engine import NAMES, check_name
 from mapmaker.errors import BadConfig
 
 SCHEMA = "mapmaker-shards/1"
@@ -36,7 +36,7 @@ class PackConfig:
     layout: str = opt("raw", "Pixels (raw) or JPEG (encoded) in the shards.", choices=LAYOUTS)
     held_out: float = opt(0.1, "Share of the maps no net may learn from, for measuring.")
     seed: int = opt(0, "Where the choice of views starts.")
-    engine: str = opt("auto", "auto, serial or processes:N.", metavar="ENGINE")
+    engine: str = opt("auto", f"Where the work is done: {NAMES}.", metavar="ENGINE")
     shard_mb: float = 256.0
     max_dark: float = 0.35  # share of a crop that may be black surround
 
@@ -52,10 +52,7 @@ class PackConfig:
         _within("max_dark", self.max_dark, 0.0, 1.0)
         _one_of("augment", self.augment, SYMMETRIES)
         _one_of("layout", self.layout, LAYOUTS)
-        if not re.fullmatch(r"auto|serial|processes:[1-9]\d{0,3}", self.engine):
-            raise BadConfig(
-                f"{self.engine!r} is no engine.", hint="Say auto, serial or processes:N."
-            )
+        check_name(self.engine)
 
     def recipe(self) -> dict[str, Any]:
         """Return every value the samples depend on, and none they do not (the engine)."""

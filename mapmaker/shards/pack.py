@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from mapmaker.engine import Engine, open_engine, resolve
 from mapmaker.errors import MapmakerError, UnsafeInput
 from mapmaker.events import Done, Event, Note, Step
 from mapmaker.files import append_line, need_room, read_lines, speaking_of, write_json, write_lines
@@ -19,18 +20,14 @@ from mapmaker.shards.card import CARD, TOOL, describe, is_whole, present_card, s
 from mapmaker.shards.config import PackConfig, digest
 from mapmaker.shards.crops import Crop
 from mapmaker.shards.deal import deal_samples, deal_shards, held_out
-from mapmaker.engine import Futures, Serial, cores, open_engine
 from mapmaker.shards.source import Look, Picture, look
 from mapmaker.shards.writer import ShardJob, write_shard
 from mapmaker.stopping import StopFlag, stoppable
 from mapmaker.workspace import Dataset, locked
 
 FINISHED, LOOKS = "packing.jsonl", "looks.jsonl"
-FEW_PICTURES = 24  # below this a second process costs more than it brings
-WORTH_CORES = 4  # with two, serial packs 18-26 samples a second and two processes 13-15
 AGAIN = "Run the same command again; what is finished is kept."
 
-Engine = Serial | Futures
 Found = tuple[dict[str, list[Crop]], list[dict[str, str]]]
 
 
@@ -56,7 +53,7 @@ def pack(dataset: Dataset, config: PackConfig) -> Iterator[Event]:
             return
 
         # Look, deal, write.
-        with stoppable() as stop, _engine(config, len(pictures)) as engine:
+        with stoppable() as stop, _engine(config, len(pictures), folder) as engine:
             crops, left_out = yield from _look(engine, pictures, config, folder, stop)
             samples = deal_samples(pictures, crops, config)
             held = held_out([s.picture.group for s in samples], config.held_out)
@@ -90,13 +87,9 @@ def _pictures(dataset: Dataset) -> tuple[list[Picture], dict[str, str]]:
     return pictures, {key: str(row.get("license") or "unknown") for key, row in rows.items()}
 
 
-def _engine(config: PackConfig, count: int) -> AbstractContextManager[Engine]:
-    name = config.engine
-    if name == "auto" and (count < FEW_PICTURES or cores() < WORTH_CORES):
-        name = "serial"
-    turned = config.augment != "none" and config.views > 1
-    needs = ["mapmaker.shards.writer", *(["mapmaker.shards.augment"] if turned else [])]
-    return open_engine(f"processes:{cores()}" if name == "auto" else name, needs)
+def _engine(config: PackConfig, count: int, folder: Path) -> AbstractContextManager[Engine]:
+    needs = ["mapmaker.shards.writer"]
+    return open_engine(resolve(config.engine, count), needs, reach=folder)
 
 
 def _look(
