@@ -1,13 +1,16 @@
 """What the shards are made of: every picture that is whole and not dropped, with group and grid."""
 
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from mapmaker.errors import MapmakerError
+from mapmaker.prune.consent import Consent
 from mapmaker.prune.decisions import Decisions
 from mapmaker.prune.gridlines import choose_grid
 from mapmaker.prune.quarantine import locate
 from mapmaker.prune.store import Features, FeatureStore
+from mapmaker.scrape.tombstones import Tombstones
 from mapmaker.workspace import Dataset
 
 
@@ -24,8 +27,9 @@ def kept(dataset: Dataset) -> list[dict[str, Any]]:
     [x, y], source: layout, name or picture} or None), `has_text` (no view may turn or mirror it)
     and `light` (the direction its shadows fall [degrees], or None). Measures nothing: raises
     MapmakerError when a picture was not measured yet, or lies in dropped/ without being dropped.
+    What `refused` names is never in, whatever a person or a rule decided.
     """
-    rows = dataset.rows()
+    rows, no = dataset.rows(), refused(dataset)
     if not (dataset.root / "features.db").exists():
         raise _unready(dataset, len(rows))
     with closing(features_of(dataset)) as store, Decisions(dataset.decisions) as decisions:
@@ -37,6 +41,8 @@ def kept(dataset: Dataset) -> list[dict[str, Any]]:
         mark, seen = marks.get(row["id"]), features[row["id"]]
         if seen.problem or (mark and mark.state == "drop") or row["id"] in chosen:
             continue
+        if row["id"] in no:
+            continue
         path = dataset.root / row["file"]
         if not path.exists():
             raise _away(dataset, row, locate(dataset, row).exists())
@@ -45,6 +51,35 @@ def kept(dataset: Dataset) -> list[dict[str, Any]]:
         known = {"group": groups[row["id"]], "grid": grid, "has_text": has_text, "light": light}
         chosen[row["id"]] = {**row, **known}
     return list(chosen.values())
+
+
+def refused(dataset: Dataset) -> dict[str, str]:
+    """Return why a picture must not be learnt from, by the id of each the manifest lists.
+
+    A reason begins with `removed` (somebody asked for it, or it is a copy of such a picture) or
+    with `opted out`. Opens a file only to tell a copy, or where an old manifest says too little.
+    """
+    stones, consent = Tombstones.of(dataset), Consent(dataset)
+    found: dict[str, str] = {}
+    for row in dataset.rows() if dataset.manifest.exists() else []:
+        if row["id"] in found:
+            continue
+        path = locate(dataset, row)
+        if row["id"] in stones:
+            found[row["id"]] = f"removed: {stones.stones[row['id']].get('reason') or 'no reason'}"
+        elif copy := _copy_of_removed(stones, row, path):
+            found[row["id"]] = f"removed: a copy of {copy[:12]}, which was removed"
+        elif objection := consent.objection(row, path):
+            found[row["id"]] = f"opted out: {objection}"
+    return found
+
+
+def _copy_of_removed(stones: Tombstones, row: dict[str, Any], path: Path) -> str | None:
+    """Return the removed picture that a row's picture looks like. The manifest's hash goes first,
+    so that only what may be a copy is opened."""
+    if not len(stones) or not row.get("phash") or not stones.resembles(row["phash"]):
+        return None
+    return stones.refuses(row["id"], path)
 
 
 def _signs(seen: Features) -> tuple[bool, float | None]:

@@ -68,9 +68,18 @@ class ImportConfig:
 
     name: str = opt("own", "Name of the data set the pictures go into.")
     license: str | None = opt(None, "Licence of pictures that bring none of their own.")
+    ai_training: str = opt(
+        "unknown",
+        "Whether nets may learn from pictures whose list does not say; yes is for you to say only "
+        "if you hold the right.",
+        choices=("yes", "no", "unknown"),
+    )
     max_file_bytes: int = 500_000_000
 
     def __post_init__(self) -> None:
+        if self.ai_training not in ("yes", "no", "unknown"):
+            said = self.ai_training
+            raise BadConfig(f"ai_training is {said!r}.", hint="It is yes, no or unknown.")
         if self.max_file_bytes < 1:
             raise BadConfig(
                 f"max_file_bytes is {self.max_file_bytes}.", hint="It must be at least 1."

@@ -12,7 +12,9 @@ from mapmaker.scrape.grammar import Find
 from mapmaker.scrape.ledger import Ledger, Record
 from mapmaker.scrape.links import identity
 from mapmaker.scrape.manifest import gap
+from mapmaker.scrape.optout import against_in_file
 from mapmaker.scrape.source import Source
+from mapmaker.scrape.tombstones import Tombstones
 from mapmaker.scrape.unzip import picture_members, unpack
 from mapmaker.scrape.web import Answer, Refused, Web
 
@@ -37,6 +39,8 @@ class Fetcher:
     ) -> None:
         self.source, self.config, self.web = source, config, web
         self.ledger, self.parts = ledger, parts
+        self.removed = Tombstones.of(ledger.dataset)
+        self._removed_keys = {identity(source, url) for url in self.removed.addresses()}
 
     def __call__(self, wanted: Wanted) -> Outcome:
         """Return the outcome of trying a map's files in turn. Raises MissingPart, Halted."""
@@ -53,8 +57,14 @@ class Fetcher:
         if find.link.refusal:
             outcome.gaps.append(_gap(find, find.link.refusal))
             return
-        if record := self.ledger.good(key):
+        if key in self._removed_keys:
+            outcome.gaps.append(_gap(find, "removed"))
+            return
+        if (record := self.ledger.good(key)) and record["sha256"] not in self.removed:
             outcome.pictures.append((find, record))
+            return
+        if record:
+            outcome.gaps.append(_gap(find, "removed", record))
             return
         known = self.ledger.refusal(key)
         if known and not self._ask_again(known):
@@ -81,12 +91,18 @@ class Fetcher:
                 facts = picture_facts(part)
             except NotGood as bad:
                 answer, facts = self._from_archive(find, part, answer, bad)
-            record = {**_record(find, key, answer), **facts}
+            record = {**_record(find, key, answer), **self._checked(part, answer.sha256), **facts}
             return self.ledger.place(part, file_stem(find, answer.sha256), record)
         except (NotGood, Refused) as error:
             return self.ledger.add(self._refusal(find, key, error, answer))
         finally:
             part.unlink(missing_ok=True)
+
+    def _checked(self, part: Path, sha256: str) -> dict[str, object]:
+        """Return what the file says on its use. Raises NotGood for a picture that was removed."""
+        if self.removed.refuses(sha256, part):
+            raise NotGood("removed")
+        return {"ai_metadata": against_in_file(part) or ""}
 
     def _from_archive(
         self, find: Find, part: Path, answer: Answer, bad: NotGood
@@ -118,6 +134,8 @@ class Fetcher:
         """True when a gap is worth another request: it may pass, or the Wayback was not asked."""
         unasked = self.config.asks_wayback and not known.get("wayback")
         age = datetime.now(UTC) - datetime.fromisoformat(known["fetched_at"])
+        if known["reason"] == "removed":
+            return self.config.verify or not self.removed  # it may have been taken back
         return self.config.verify or known["again"] or unasked or age > ASK_AGAIN_AFTER
 
     def _take_zip(self, find: Find, key: str, outcome: Outcome) -> None:
@@ -140,6 +158,7 @@ class Fetcher:
                         raise member
                     about["bytes"], about["sha256"] = unpack(part, member, inner)
                     about |= picture_facts(inner)
+                    about |= self._checked(inner, about["sha256"])
                     stem = file_stem(_member(find, name), about["sha256"])
                     record = self.ledger.place(inner, stem, about)
                     outcome.fetched += 1
@@ -164,8 +183,9 @@ class Fetcher:
         return self.ledger.good(record["key"]) is not None
 
     def _note_member(self, find: Find, record: Record, outcome: Outcome) -> None:
-        if "reason" in record:
-            lost = gap(record["picture_url"], record["reason"], **_about_gap(find, record))
+        reason = "removed" if record.get("sha256") in self.removed else record.get("reason")
+        if reason:
+            lost = gap(record["picture_url"], reason, **_about_gap(find, record))
             outcome.gaps.append(lost)
         else:
             name = record["key"].partition("#")[2]
@@ -185,7 +205,7 @@ def _record(find: Find, key: str, answer: Answer) -> Record:
         "key": key, "picture_url": find.link.url, "status": answer.status,
         "attempts": answer.attempts, "sha256": answer.sha256, "bytes": answer.bytes,
         "etag": answer.etag, "last_modified": answer.last_modified,
-        "served_by": answer.served_by, "capture": answer.capture,
+        "served_by": answer.served_by, "capture": answer.capture, "against": answer.against,
     }  # fmt: skip
 
 

@@ -16,7 +16,9 @@ from mapmaker.scrape.check import SUFFIX, NotGood, has_magic, picture_facts
 from mapmaker.scrape.config import ImportConfig
 from mapmaker.scrape.grammar import slug
 from mapmaker.scrape.manifest import gap, row, write_gaps, write_manifest
+from mapmaker.scrape.optout import against_in_file
 from mapmaker.scrape.provenance import Provenance
+from mapmaker.scrape.tombstones import Tombstones
 from mapmaker.scrape.walls import (
     UVTT_SUFFIXES,
     BadWalls,
@@ -49,6 +51,7 @@ class _Run:
     config: ImportConfig
     known: Provenance
     scenes: dict[str, dict[str, Any]]
+    removed: Tombstones
     rows: dict[str, dict] = field(default_factory=dict)
     gaps: list[dict] = field(default_factory=list)
     new: int = 0
@@ -77,7 +80,7 @@ def import_pictures(
         )
     known = Provenance.read(paths)
     yield from (Note(problem) for problem in known.problems)
-    run = _Run(dataset, config, known, _scenes(paths))
+    run = _Run(dataset, config, known, _scenes(paths), Tombstones.of(dataset))
     if dataset.manifest.exists():
         run.rows = {r["id"]: r for r in dataset.rows()}
     with locked(dataset.root), stoppable() as stop:
@@ -163,6 +166,9 @@ def _take(run: _Run, given: Given) -> None:
         uvtt = _copy(run, given, part)
         sha = sha256_of(part)
         facts = picture_facts(part)
+        if run.removed.refuses(sha, part):
+            raise NotGood("removed")
+        facts["ai_metadata"] = against_in_file(part) or ""
         size = int(str(facts["width"])), int(str(facts["height"]))
         about = _row(run, given, sha, facts, part.stat().st_size)
         _keep(run, given, part, about)
@@ -198,6 +204,8 @@ def _copy(run: _Run, given: Given, part: Path) -> dict[str, Any] | None:
 
 def _row(run: _Run, given: Given, sha: str, facts: dict[str, object], size: int) -> dict[str, Any]:
     said = run.known.of(given.path)
+    if said.get("ai_training", "unknown") == "unknown":
+        said["ai_training"] = run.config.ai_training
     stem = Path(given.name).with_suffix("")
     return row(
         id=sha,
@@ -207,7 +215,6 @@ def _row(run: _Run, given: Given, sha: str, facts: dict[str, object], size: int)
         picture_url=given.name,
         served_by="import",
         license=said.pop("license", None) or run.config.license,
-        ai_training=said.pop("ai_training", None) or "unknown",
         **said,
         **facts,
     )
@@ -221,6 +228,8 @@ def _keep(run: _Run, given: Given, part: Path, about: dict[str, Any]) -> None:
         run.new += 1
     elif given.name not in (known["picture_url"], *known["aliases"]):
         known["aliases"] = sorted([*known["aliases"], given.name])
+    if about["ai_training"] != "unknown":
+        known["ai_training"] = about["ai_training"]  # the person may say so later
     place = run.dataset.root / known["file"]
     dropped = run.dataset.root / "dropped" / known["file"]
     if dropped.is_file() or (place.is_file() and place.stat().st_size == known["bytes"]):

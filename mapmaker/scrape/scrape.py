@@ -67,6 +67,7 @@ def _scrape(
         done = [outcomes[n] for n in sorted(outcomes)]
         gaps += [lost for outcome in done for lost in outcome.gaps]
         rows = _settle(source, dataset, ledger, done)
+        rows = [r for r in rows if r["id"] not in fetcher.removed]
         write_manifest(dataset, rows)
         write_gaps(dataset, gaps)
     if stop:
@@ -136,7 +137,9 @@ def _row(source: Source, find: Find, record: Record, aliases: list[str]) -> dict
     return row(
         id=record["sha256"], aliases=aliases, wrapper_url=find.link.wrapper_url,
         license=source.license, attribution=source.attribution, ai_training=source.ai_training,
-        robots="allowed", **{k: getattr(find, k) for k in said}, **{k: record[k] for k in got},
+        robots="; ".join(filter(None, ["allowed", record.get("against")])),
+        ai_metadata=record.get("ai_metadata"),
+        **{k: getattr(find, k) for k in said}, **{k: record[k] for k in got},
     )  # fmt: skip
 
 

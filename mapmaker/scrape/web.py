@@ -20,6 +20,7 @@ from mapmaker.files import speaking_of
 from mapmaker.scrape.config import ScrapeConfig
 from mapmaker.scrape.links import path_and_query, refuse, unwrap
 from mapmaker.scrape.manners import FOREIGN_RATE, PAUSE_S, Halted, Manners, retry_after_s
+from mapmaker.scrape.optout import header_evidence
 from mapmaker.scrape.source import Source
 
 HOMEPAGE = "https://pypi.org/project/dnd-mapmaker/"
@@ -57,6 +58,7 @@ class Answer:
     attempts: int = 1
     served_by: str = "live"
     capture: str | None = None
+    against: str = ""  # what its headers say on the use of it
 
 
 class Web:
@@ -168,7 +170,7 @@ class Web:
                 size, digest = self._stream(response, sink, limit)
                 said = response.headers
                 marks = said.get("ETag"), said.get("Last-Modified")
-                return Answer(url, status, size, digest, *marks)
+                return Answer(url, status, size, digest, *marks, against=header_evidence(said))
         raise Refused("redirected", status)
 
     def _ask(self, url: str, is_file: bool) -> requests.Response:
