@@ -1,11 +1,12 @@
 """Moving dropped pictures away and back: recorded first, renamed second, never deleted."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mapmaker.files import append_line, read_lines, sha256_of, speaking_of, sync
+from mapmaker.scrape.tombstones import Tombstones
 from mapmaker.workspace import Dataset
 
 _SIDECARS = ("", ".layout.json")
@@ -56,13 +57,17 @@ def set_aside(
             yield row["file"]
 
 
-def put_back(dataset: Dataset) -> Iterator[tuple[str, str]]:
+def put_back(dataset: Dataset, only: Container[str] = ()) -> Iterator[tuple[str, str]]:
     """Move every file of the record back to its place, yielding (file, what is wrong or "").
 
-    A place that is taken is left alone, and so is the file among the dropped ones.
+    A place that is taken is left alone, and so is the file among the dropped ones. What somebody
+    asked to be removed stays away, unless `only` names its id.
     """
+    removed = Tombstones.of(dataset)
     for place, lines in moves(dataset).items():
         for line in lines:
+            if line["id"] not in only if only else line["id"] in removed:
+                continue
             source, target = dataset.root / line["to"], dataset.root / place
             if not source.is_file():
                 continue
