@@ -1,0 +1,266 @@
+"""All pairs of hashes at most `limit` bits apart, without comparing each with each.
+
+Cut 64 bits into b bands: two hashes that differ in at most d bits agree in at least b - d of them.
+So for every choice of b - d bands we put hashes into buckets by those bits and compare within a
+bucket only. Exact for the limit; what chance lets meet in a bucket is few when its bits are many.
+The pictures' seven other orientations are asked of the same buckets; only upright hashes are kept.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+HASH_BITS = 64
+# (pictures at most, bits at most): with ideal hashes, 8 orientations and both kinds, chance alone
+# would make about 0.3, 0.9, 1.4 and 0.3 pairs at the upper ends (N^2 / 2 x 16 x P[d <= bits]).
+ALLOWED = ((2_000, 10), (20_000, 8), (200_000, 6), (1_000_000, 4))
+BEYOND = 3  # two chance pairs at 10 million, 190 at 100 million
+
+CROWD = 32  # so many equal hashes are compared with everything; the rest only follow the first
+BUCKET = 4_096  # more in one bucket are not all compared, and we say so
+SPARSE = 4  # a hash with fewer bits set or unset says nothing: all such are near each other
+
+_FEW = 2_048  # up to here each with each is quicker
+_KEY_BITS = 22  # a table of 4 million starts, 16 MB
+_CHUNK = 1 << 18
+_TABLE_NS, _LOOK_NS, _COMPARE_NS = 120.0, 40.0, 15.0  # a hash: sorting, one look-up, one comparison
+
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Pairs one < other (M,), each once, sorted: how many bits differ, and how the other is turned.
+
+    warnings says in words what was left out, if anything was.
+    """
+
+    one: NDArray[np.int64]
+    other: NDArray[np.int64]
+    bits: NDArray[np.uint8]
+    orientation: NDArray[np.uint8]
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.one)
+
+    def __iter__(self) -> Iterator[tuple[int, int, int, int]]:
+        columns = (self.one, self.other, self.bits, self.orientation)
+        return zip(*(column.tolist() for column in columns), strict=True)
+
+
+def allowed(limit: int, count: int) -> int:
+    """Return the limit [bits] that may be asked of `count` pictures: it shrinks as they grow."""
+    return min(limit, next((bits for most, bits in ALLOWED if count <= most), BEYOND))
+
+
+def near_pairs(hashes: Hashes, limit: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (i, j, distance, orientation), i < j, of hashes (N,) or (N, 8) within `limit` bits.
+
+    Of (N, 8), the upright hash of i is compared with every orientation of j; the best is given.
+    """
+    return iter(near([hashes], limit))
+
+
+def near(kinds: Sequence[Hashes], limit: int) -> Near:
+    """Return the pairs that one kind of hash at least puts within `limit` bits.
+
+    Each kind is uint64 (N,) or (N, 8), column 0 upright. A pair's bits and orientation are those of
+    its best kind. Takes some 60 bytes a picture beside the hashes, and 20 a candidate pair found.
+    """
+    found, warnings = [], []
+    for kind in kinds:
+        turned = kind.reshape(len(kind), -1)
+        telling = np.flatnonzero(_telling(turned[:, 0]))
+        if len(turned) <= _FEW:
+            parts, full = _each_with_each(turned[telling], limit), 0
+        else:
+            parts, full = _banded(turned[telling], limit)
+        found += [(telling[i], telling[j], bits, o) for i, j, bits, o in parts]
+        if full:
+            warnings.append(
+                f"{full} look-ups met more than {BUCKET} hashes that agree in many bits; copies "
+                "among those may be missed."
+            )
+    return _merge(found, tuple(warnings))
+
+
+def components(count: int, links: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
+    """Return for each of `count` pictures the smallest index it hangs together with."""
+    top = list(range(count))
+
+    def find(i: int) -> int:
+        while top[i] != i:
+            top[i] = i = top[top[i]]
+        return i
+
+    for i, j in links:
+        low, high = sorted((find(i), find(j)))
+        top[high] = low
+    for i in range(count):  # a top is never above what hangs from it
+        top[i] = top[top[i]]
+    return np.array(top, np.int64)
+
+
+def diameter(kinds: Sequence[Hashes], members: Sequence[int], most: int = 200) -> int:
+    """Return how many bits lie between the two members that are least alike.
+
+    A chain of near pairs may join what is not alike: then this is far above the limit. Looks at
+    `most` members, evenly taken.
+    """
+    some = np.asarray(members)[
+        np.linspace(0, len(members) - 1, min(most, len(members))).astype(int)
+    ]
+    widest = 0
+    for i in some:
+        apart = [
+            np.bitwise_count(kind[i].flat[0] ^ kind[some]).reshape(len(some), -1) for kind in kinds
+        ]
+        widest = max(widest, int(np.min([bits.min(axis=1) for bits in apart], axis=0).max()))
+    return widest
+
+
+def _telling(upright: Hashes) -> NDArray[np.bool_]:
+    ones = np.bitwise_count(upright)
+    return (ones >= SPARSE) & (ones <= HASH_BITS - SPARSE)
+
+
+Part = tuple[NDArray, NDArray, NDArray, NDArray]  # i, j, bits, orientation
+
+
+def _each_with_each(hashes: Hashes, limit: int) -> list[Part]:
+    found = []
+    for i in range(len(hashes) - 1):
+        bits = np.bitwise_count(hashes[i, 0] ^ hashes[i + 1 :])
+        j, orientation = np.nonzero(bits <= limit)
+        if len(j):
+            found.append((np.full(len(j), i), i + 1 + j, bits[j, orientation], orientation))
+    return found
+
+
+def _banded(hashes: Hashes, limit: int) -> tuple[list[Part], int]:
+    """Return the pairs, some more than once, and how many look-ups met too full a bucket."""
+    crowd, first = _crowds(hashes[:, 0])
+    found: list[Part] = []
+    if len(crowd):
+        none = np.zeros(len(crowd), np.uint8)
+        found.append((np.minimum(crowd, first), np.maximum(crowd, first), none, none))
+    left = np.setdiff1d(np.arange(len(hashes)), crowd, assume_unique=True)
+    full = 0
+    for shifts in _plan(len(left), limit, hashes.shape[1]):
+        table = _Table(hashes[left, 0], shifts)
+        for orientation in range(hashes.shape[1]):
+            for begin in range(0, len(left), _CHUNK):
+                asked = left[begin : begin + _CHUNK]
+                stored, query, bits, over = table.near(hashes[asked, orientation], limit)
+                full += over
+                i, j = left[stored], asked[query]
+                later = i < j
+                turned = np.full(int(later.sum()), orientation, np.uint8)
+                found.append((i[later], j[later], bits[later], turned))
+    return found, full
+
+
+def _crowds(upright: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return who is beyond the first CROWD of many equal hashes, and the first of each."""
+    order = np.argsort(upright, kind="stable")
+    ordered = upright[order]
+    begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    lengths = np.diff(np.r_[begins, len(ordered)])
+    place = np.arange(len(ordered)) - np.repeat(begins, lengths)
+    beyond = place >= CROWD
+    return order[beyond], order[np.repeat(begins, lengths)[beyond]]
+
+
+Bands = tuple[tuple[int, int], ...]  # (shift, width) of the bits that make a key
+
+
+def _plan(count: int, limit: int, orientations: int) -> list[Bands]:
+    """Return which bits make the key of each table: the cheapest way that misses nothing."""
+
+    def cost(bands: int) -> float:
+        agree = bands - limit
+        key_bits = min(_KEY_BITS, agree * (HASH_BITS // bands))
+        meet = count / 2**key_bits
+        each = _TABLE_NS + orientations * (_LOOK_NS + meet * _COMPARE_NS)
+        return math.comb(bands, agree) * each
+
+    bands = min(range(limit + 1, limit + 5), key=cost)
+    edges = np.linspace(0, HASH_BITS, bands + 1).astype(int).tolist()
+    cut = [(low, high - low) for low, high in pairwise(edges)]
+    return [_trimmed(some) for some in combinations(cut, bands - limit)]
+
+
+def _trimmed(bands: Bands) -> Bands:
+    """Return the bands without the bits beyond _KEY_BITS: fewer bits only let more meet."""
+    left, kept = _KEY_BITS, []
+    for shift, width in bands:
+        kept.append((shift, min(width, left)))
+        left -= kept[-1][1]
+    return tuple(kept)
+
+
+class _Table:
+    """Upright hashes (N,) in buckets by some of their bits."""
+
+    def __init__(self, upright: Hashes, bands: Bands) -> None:
+        self.bands = bands
+        keys = self._keys(upright)
+        order = np.argsort(keys, kind="stable" if keys.dtype == np.uint16 else None)
+        self.order = order.astype(np.int32)
+        self.ordered = upright[order]
+        counts = np.bincount(keys, minlength=1 << sum(width for _, width in bands))
+        self.starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+
+    def near(self, asked: Hashes, limit: int) -> tuple[NDArray, NDArray, NDArray, int]:
+        """Return (stored, asked, bits) of the near ones, and how many met too full a bucket."""
+        keys = self._keys(asked).astype(np.intp)
+        at, end = self.starts[keys], self.starts[keys + 1]
+        over = int((end - at > BUCKET).sum())
+        end = np.minimum(end, at + BUCKET)
+        found: list[tuple[NDArray, NDArray, NDArray]] = []
+        live = np.flatnonzero(at < end)
+        at, end, wanted = at[live], end[live], asked[live]
+        while len(live):
+            bits = np.bitwise_count(self.ordered[at] ^ wanted)
+            hit = np.flatnonzero(bits <= limit)
+            found.append((self.order[at[hit]], live[hit], bits[hit]))
+            at = at + 1
+            more = np.flatnonzero(at < end)
+            if len(more) < len(live):
+                live, at, end, wanted = live[more], at[more], end[more], wanted[more]
+        if not found:
+            none = np.empty(0, np.intp)
+            return none, none, np.empty(0, np.uint8), over
+        stored, query, bits = (np.concatenate(column) for column in zip(*found, strict=True))
+        return stored, query, bits, over
+
+    def _keys(self, hashes: Hashes) -> NDArray[np.uint16 | np.uint32]:
+        key, place = np.zeros(len(hashes), np.uint64), 0
+        for shift, width in self.bands:
+            bits = (hashes >> np.uint64(shift)) & np.uint64((1 << width) - 1)
+            key |= bits << np.uint64(place)
+            place += width
+        return key.astype(np.uint16 if place <= 16 else np.uint32)
+
+
+def _merge(parts: list[Part], warnings: tuple[str, ...]) -> Near:
+    if not parts:
+        none, small = np.empty(0, np.int64), np.empty(0, np.uint8)
+        return Near(none, none, small, small, warnings)
+    one, other, bits, orientation = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort((orientation, bits, other, one))
+    one, other = one[order].astype(np.int64), other[order].astype(np.int64)
+    first = np.r_[True, (one[1:] != one[:-1]) | (other[1:] != other[:-1])] if len(one) else one > 0
+    best = order[first]
+    return Near(
+        one[first],
+        other[first],
+        bits[best].astype(np.uint8),
+        orientation[best].astype(np.uint8),
+        warnings,
+    )

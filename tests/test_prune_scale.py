@@ -1,0 +1,171 @@
+"""What a big data set needs: a join that misses nothing, and memory that does not grow."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mapmaker.prune import join
+from mapmaker.prune.features import VERSION, Features
+from mapmaker.prune.join import allowed, components, diameter, near, near_pairs
+from mapmaker.prune.store import FeatureStore
+
+MANY = 3_000  # beyond what is compared each with each
+
+
+def hashes(count: int, orientations: int = 8, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 2**64, (count, orientations), dtype=np.uint64)
+
+
+def plant(kind: np.ndarray, bits: int, seed: int) -> tuple[int, int, int, int]:
+    """Make one picture a copy of another, turned and `bits` apart; return what must be found."""
+    rng = np.random.default_rng(seed)
+    one, other = sorted(rng.choice(len(kind), 2, replace=False).tolist())
+    orientation = int(rng.integers(kind.shape[1]))
+    flipped = sum(1 << int(bit) for bit in rng.choice(64, bits, replace=False))
+    kind[other, orientation] = kind[one, 0] ^ np.uint64(flipped)
+    return one, other, bits, orientation
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2, 3, 4, 6, 8])
+def test_the_join_finds_what_comparing_each_with_each_finds(
+    limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With both hashes in all orientations, bands and plain comparison agree to the pair."""
+    kinds = [hashes(MANY, seed=1), hashes(MANY, seed=2)]
+    for seed in range(60):
+        plant(kinds[seed % 2], seed % (limit + 3), seed)
+
+    banded = list(near(kinds, limit))
+
+    monkeypatch.setattr(join, "_FEW", MANY)
+    assert banded == list(near(kinds, limit))
+    assert len(banded) > 15
+
+
+def test_the_join_misses_none_of_the_planted_pairs() -> None:
+    """Of 50,000 upright hashes every pair planted within the limit is found, as it was planted."""
+    kind = hashes(50_000, 1)
+    wanted = {plant(kind, seed % 4, seed) for seed in range(200)}
+
+    found = set(near_pairs(kind[:, 0], 3))
+
+    assert wanted <= found
+    assert len(found) < len(wanted) + 5
+
+
+def test_a_crowd_of_equal_hashes_hangs_together_without_all_its_pairs() -> None:
+    """Two thousand equal hashes among others are one component of a few thousand pairs."""
+    kind = hashes(5_000)
+    kind[1_000:3_000] = kind[1_000]
+
+    found = near([kind], 3)
+
+    tops = components(len(kind), zip(found.one, found.other, strict=True))
+    assert set(tops[1_000:3_000]) == {1_000}
+    assert len(found) < 10_000
+
+
+def test_too_full_a_bucket_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where not everything could be compared, the result says so in words."""
+    monkeypatch.setattr(join, "BUCKET", 64)
+    kind = hashes(MANY, 1)
+    kind &= np.uint64(2**63 - 2**20)
+
+    assert "may be missed" in " ".join(near([kind], 3).warnings)
+    assert not near([hashes(MANY, 1)], 3).warnings
+
+
+def test_hashes_that_say_nothing_are_near_nothing() -> None:
+    """Empty sheets, all of whose bits are alike, are left out instead of paired with each other."""
+    kind = hashes(100, 1)
+    kind[:50] = np.arange(50, dtype=np.uint64)[:, None] % 4
+
+    assert not list(near_pairs(kind, 4))
+
+
+def test_the_limit_shrinks_as_the_data_set_grows() -> None:
+    """What is near among a thousand pictures is chance among a million."""
+    assert [allowed(10, count) for count in (360, 10_000, 100_000, 10**6, 10**8)] == [
+        10, 8, 6, 4, 3,
+    ]  # fmt: skip
+    assert allowed(2, 360) == allowed(2, 10**8) == 2
+
+
+def test_components_are_those_of_all_links() -> None:
+    """Whatever the order of the links, members hang on the smallest of their component."""
+    links = [(5, 3), (8, 9), (3, 1), (9, 5), (2, 4)]
+
+    assert components(10, links).tolist() == [0, 1, 2, 1, 2, 1, 6, 7, 1, 1]
+    assert components(10, links[::-1]).tolist() == components(10, links).tolist()
+
+
+def test_the_diameter_of_a_chain_is_wider_than_its_links() -> None:
+    """Ten pictures, each three bits from the next, lie 27 bits apart at the ends."""
+    steps = [sum(7 << 3 * n for n in range(m)) for m in range(10)]
+    kind = hashes(1, 1)[0] ^ np.array(steps, np.uint64)
+
+    assert diameter([kind], range(10)) == 27
+    assert diameter([kind, np.repeat(kind[:1], 10)], range(10)) == 0
+
+
+def some_features(count: int) -> Iterator[tuple[Features, bool]]:
+    values = hashes(2 * count)
+    for n in range(count):
+        p, d = ([f"{int(v):016x}" for v in values[2 * n + k]] for k in (0, 1))
+        yield (
+            Features(
+                id=f"{n:064x}", width=n + 1, phash=tuple(p), dhash=tuple(d), thumb=b"x" * 1024
+            ),
+            n % 10 != 0,
+        )
+
+
+def test_the_store_gives_back_what_it_was_given_page_by_page(tmp_path: Path) -> None:
+    """More rows than a page come back whole, in order, and hashes as two arrays of eight."""
+    store = FeatureStore(tmp_path / "features.db")
+    given = [features for features, _ in some_features(1_203)]
+    store.keep_all(some_features(1_203))
+
+    ids, phash, dhash = store.hashes()
+
+    assert list(store.each()) == given
+    assert store.some([given[7].id, "unknown"]) == {given[7].id: given[7]}
+    assert len(store.known_ids()) == 1_203 - 121
+    assert [id.decode() for id in ids] == [features.id for features in given]
+    assert f"{int(phash[5, 3]):016x}" == given[5].phash[3]
+    assert f"{int(dhash[1_202, 7]):016x}" == given[1_202].dhash[7]
+    store.close()
+
+
+def test_the_store_forgets_relations_of_another_version(tmp_path: Path) -> None:
+    """What two pictures are to each other is asked again when the answer may have changed."""
+    store = FeatureStore(tmp_path / "features.db")
+    found = [(a, b, {"kind": "crop"} if a == "a" else {}) for a, b in combinations("abc", 2)]
+    store.keep_relations(found, "1")
+
+    asked = [("a", "c"), ("b", "c"), ("c", "d")]
+
+    assert store.known_relations(asked, "1") == [{"kind": "crop"}, {}, None]
+    assert store.known_relations(asked, "2") == [None] * 3
+    assert list(store.relations()) == found[:2]
+    store.close()
+
+
+def test_a_file_of_an_older_layout_is_measured_again(tmp_path: Path) -> None:
+    """Features are a cache: a file this version cannot read costs time, not an error."""
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "features.db") as old:
+        old.execute("CREATE TABLE features (id TEXT PRIMARY KEY, version, lasting, data, thumb)")
+        old.execute("INSERT INTO features VALUES ('a', ?, 1, '{}', x'00')", (VERSION,))
+    old.close()
+
+    store = FeatureStore(tmp_path / "features.db")
+
+    assert store.all() == {}
+    store.keep_all(some_features(2))
+    assert len(store.all()) == 2
+    store.close()
