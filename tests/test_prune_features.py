@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 from prune_pictures import add, make_dataset, painted, ruled
 
-from mapmaker.prune.features import Features, fineness, measure
+from mapmaker.prune.features import Features, measure
 from mapmaker.prune.gridlines import choose_grid, find_grid
 from mapmaker.prune.hashes import ORIENTATIONS, changed, dhashes, near_pairs, phashes, shrink, turn
+from mapmaker.prune.sharpness import fineness
 from mapmaker.prune.store import FeatureStore
 
 
@@ -99,9 +100,11 @@ def test_features_of_slivers_do_not_fail(tmp_path: Path, shape: tuple[int, int])
     dataset = make_dataset(tmp_path)
     id = add(dataset, "sliver.png", Image.new("RGB", shape[::-1], "red"))
 
-    features, lasting = measure(dataset.pictures / "sliver.png", id)
+    seen = measure(dataset.pictures / "sliver.png", id)
 
-    assert (features.problem, features.height, features.width, lasting) == ("", *shape, True)
+    features = seen.features
+    assert (features.problem, features.height, features.width) == ("", *shape)
+    assert seen.lasting and seen.thumb
 
 
 def test_choose_grid_believes_layout_then_name_then_picture(tmp_path: Path) -> None:
@@ -155,10 +158,10 @@ def test_measure_says_why_a_file_is_broken(tmp_path: Path, content: object, word
     data = content() if callable(content) else content
     id = add(dataset, "bad.jpg", data)
 
-    features, lasting = measure(dataset.pictures / "bad.jpg", id)
+    seen = measure(dataset.pictures / "bad.jpg", id)
 
-    assert word in features.problem
-    assert lasting
+    assert word in seen.features.problem
+    assert seen.lasting and not seen.thumb
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "L", "P", "RGBA", "LA", "I;16", "1"])
@@ -173,7 +176,7 @@ def test_measure_takes_every_kind_of_picture(tmp_path: Path, mode: str) -> None:
     )
     id = add(dataset, "odd.tif", picture)
 
-    features, _ = measure(dataset.pictures / "odd.tif", id)
+    features = measure(dataset.pictures / "odd.tif", id).features
 
     assert (features.problem, features.width, features.height) == ("", 160, 160)
     assert features.contrast > 20
@@ -188,7 +191,7 @@ def test_measure_turns_a_photo_upright_and_takes_the_first_frame(tmp_path: Path)
     painted(4).crop((0, 0, 160, 100)).save(sideways, "JPEG", exif=exif)
     painted(5).save(film, "GIF", save_all=True, append_images=[painted(6)])
     first, second = (
-        measure(dataset.pictures / name, add(dataset, name, data.getvalue()))[0]
+        measure(dataset.pictures / name, add(dataset, name, data.getvalue())).features
         for name, data in (("sideways.jpg", sideways), ("film.gif", film))
     )
 
@@ -202,18 +205,18 @@ def test_measure_does_not_remember_what_may_heal(tmp_path: Path) -> None:
     id = add(dataset, "a.png", painted(1))
     (dataset.pictures / "a.png").write_bytes(b"something else")
 
-    changed_file, lasting = measure(dataset.pictures / "a.png", id)
-    missing, lasting_too = measure(dataset.pictures / "gone.png", id)
+    other = measure(dataset.pictures / "a.png", id)
+    missing = measure(dataset.pictures / "gone.png", id)
 
-    assert "changed" in changed_file.problem and "cannot be read" in missing.problem
-    assert (lasting, lasting_too) == (False, False)
+    assert "changed" in other.features.problem and "cannot be read" in missing.features.problem
+    assert (other.lasting, missing.lasting) == (False, False)
 
 
 def test_store_gives_back_what_it_was_given(tmp_path: Path) -> None:
     """Features come out of the database as they went in, and fleeting ones are not known."""
     store = FeatureStore(tmp_path / "features.db")
     dataset = make_dataset(tmp_path)
-    features, _ = measure(dataset.pictures / "a.png", add(dataset, "a.png", painted(1)))
+    features = measure(dataset.pictures / "a.png", add(dataset, "a.png", painted(1))).features
 
     store.keep(features)
     store.keep(Features(id="f" * 64, problem="cannot be read"), lasting=False)

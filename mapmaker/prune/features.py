@@ -1,11 +1,13 @@
 """What is measured once of every picture and remembered by its content hash."""
 
 import hashlib
-import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,11 +15,13 @@ from mapmaker.errors import MapmakerError
 from mapmaker.picture import open_picture
 from mapmaker.prune.gridlines import find_grid
 from mapmaker.prune.hashes import THUMB_PX, dhashes, phashes, shrink
+from mapmaker.prune.sharpness import NO_DETAIL, sharpness
+from mapmaker.prune.shot import Shot
 
-VERSION = 1  # raise it when a measurement changes: remembered rows of another version are redone
-_PATCH_PX = 256
-_FINE, _COARSE = (0.3, 0.45), (0.1, 0.2)  # cycles a pixel: blur and enlarging lose the first
-_NO_DETAIL = -6.0
+VERSION = 2  # raise it when a measurement changes: remembered rows of another version are redone
+PAGE_THUMB_PX = 192
+_THUMB_QUALITY = 80
+_DIGITS = 4  # more would only make the database longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +29,10 @@ class Features:
     """The measurements of one picture; `problem` says why there are none.
 
     width, height [px] of the upright picture; mean and contrast (standard deviation) of its
-    brightness, 0..255; span is the brightness range of its middle 98 %; fine is `fineness`;
-    pixels is the sha256 of the upright RGB values; phash and dhash are 64 bits in eight
-    orientations, as hex; grid is {cell_px, phase, score} as the picture shows it, or None; thumb
-    is 32 x 32 grey bytes.
+    brightness, 0..255; span is the brightness range of its middle 98 %; fine is the same as in
+    `sharpness`; pixels is the sha256 of the upright RGB values; phash and dhash are 64 bits in
+    eight orientations, as hex; grid is {cell_px, phase, score} as the picture shows it, or None;
+    signs is everything else, by name; keys is what crops are found by; thumb is 32 x 32 grey bytes.
     """
 
     id: str
@@ -38,11 +42,13 @@ class Features:
     mean: float = 0.0
     contrast: float = 0.0
     span: float = 0.0
-    fine: float = _NO_DETAIL
+    fine: float = NO_DETAIL
     pixels: str = ""
     phash: tuple[str, ...] = ()
     dhash: tuple[str, ...] = ()
     grid: dict | None = None
+    signs: dict[str, float] = field(default_factory=dict)
+    keys: bytes = b""
     thumb: bytes = b""
 
     def small(self) -> NDArray[np.uint8]:
@@ -50,76 +56,101 @@ class Features:
         return np.frombuffer(self.thumb, np.uint8).reshape(THUMB_PX, THUMB_PX)
 
 
-def measure(path: Path, id: str) -> tuple[Features, bool]:
-    """Return the features of the file at `path`, and whether they will last.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The features of one file, a JPEG to show it by (192 px at most; b"" when it is broken), and
+    whether they will last or the file should be looked at again next time."""
+
+    features: Features
+    thumb: bytes = b""
+    lasting: bool = True
+
+
+def measure(path: Path, id: str) -> Measured:
+    """Return what there is to know of the file at `path`, whose sha256 should be `id`.
 
     Never raises for what is in the file: a broken picture is a row with a problem. A file that is
-    missing or holds other bytes than `id` says is such a row too, looked at again next time.
+    missing or holds other bytes than `id` says is such a row too, and does not last.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
-        return Features(id=id, problem=f"cannot be read: {error.strerror}"), False
+        return _broken(id, f"cannot be read: {error.strerror}", lasting=False)
     if hashlib.sha256(data).hexdigest() != id:
-        return Features(id=id, problem="was changed after it was taken in"), False
+        return _broken(id, "was changed after it was taken in", lasting=False)
     try:
         image = open_picture(data, name="it")
     except MapmakerError as error:
-        return Features(id=id, problem=str(error).removeprefix("it ").rstrip(".")), True
-    return _measure(np.asarray(image), np.asarray(image.convert("L")), id), True
+        return _broken(id, str(error).removeprefix("it ").rstrip("."), lasting=True)
+    if cv2.getNumThreads() != 1:
+        cv2.setNumThreads(1)  # many pictures at once, each on one core
+    shot = Shot(np.asarray(image))
+    return Measured(_features(shot, id), _page_thumb(shot))
 
 
-def __getattr__(name: str) -> Any:
-    """Give `FeatureStore`, which lives in `store` now, to those who still look for it here."""
-    if name == "FeatureStore":
-        from mapmaker.prune.store import FeatureStore
-
-        return FeatureStore
-    raise AttributeError(name)
+def _broken(id: str, problem: str, *, lasting: bool) -> Measured:
+    return Measured(Features(id=id, problem=problem), lasting=lasting)
 
 
-def _measure(rgb: NDArray[np.uint8], grey: NDArray[np.uint8], id: str) -> Features:
+def _features(shot: Shot, id: str) -> Features:
+    grey = shot.grey
     thumb = shrink(grey)
     low, high = _span(grey)
+    mean, contrast = cv2.meanStdDev(grey)
+    signs = {
+        name: round(float(value), _DIGITS)
+        for look in _looks()
+        for name, value in look(shot).items()
+    }
     return Features(
         id=id,
         width=grey.shape[1],
         height=grey.shape[0],
-        mean=round(float(grey.mean()), 2),
-        contrast=round(float(grey.std()), 2),
+        mean=round(float(mean[0, 0]), 2),
+        contrast=round(float(contrast[0, 0]), 2),
         span=high - low,
-        fine=round(fineness(grey), 3),
-        pixels=hashlib.sha256(f"{rgb.shape}".encode() + rgb.tobytes()).hexdigest(),
+        fine=signs["sharp_fine"],
+        pixels=_pixel_hash(shot.rgb),
         phash=tuple(f"{h:016x}" for h in phashes(thumb)),
         dhash=tuple(f"{h:016x}" for h in dhashes(thumb)),
         grid=find_grid(grey),
+        signs=signs,
+        keys=_keys(shot),
         thumb=np.round(thumb).astype(np.uint8).tobytes(),
     )
 
 
-def fineness(grey: NDArray[np.uint8]) -> float:
-    """Return log10 of the energy at 0.3-0.45 cycles a pixel over that at 0.1-0.2; -6 at least.
+def _looks() -> tuple[Callable[[Shot], dict[str, float]], ...]:
+    """Return the measuring functions whose results are the signs."""
+    names = ("light", "lettering", "overlay", "view", "shadow")
+    there = [n for n in names if find_spec(f"mapmaker.prune.{n}")]
+    return (sharpness, *(getattr(import_module(f"mapmaker.prune.{n}"), n) for n in there))
 
-    From up to nine patches spread over the picture (H, W), at native resolution. Painted maps have
-    -1.1..0.1, also when scaled down or pressed as JPEG; enlarged twice -2.0..-1.3, blurred by a
-    pixel -2.6..-1.5 (measured on 43 maps).
-    """
-    side = min(_PATCH_PX, *grey.shape)
-    window = np.hanning(side)[:, None] * np.hanning(side)[None, :]
-    rows, columns = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :]
-    waves = np.maximum(np.abs(rows), np.abs(columns))
-    is_fine, is_coarse = ((waves > low) & (waves < high) for low, high in (_FINE, _COARSE))
-    fine = coarse = 0.0
-    for top in np.unique(np.linspace(0, grey.shape[0] - side, 3).astype(int)):
-        for left in np.unique(np.linspace(0, grey.shape[1] - side, 3).astype(int)):
-            patch = grey[top : top + side, left : left + side].astype(np.float32)
-            energy = np.abs(np.fft.rfft2((patch - patch.mean()) * window)) ** 2
-            fine += float(energy[is_fine].sum())
-            coarse += float(energy[is_coarse].sum())
-    return math.log10(max(fine / coarse, 1e-6)) if coarse > 0 else _NO_DETAIL
+
+def _keys(shot: Shot) -> bytes:
+    if not find_spec("mapmaker.prune.localkeys"):
+        return b""
+    return import_module("mapmaker.prune.localkeys").keys(shot)
+
+
+def _pixel_hash(rgb: NDArray[np.uint8]) -> str:
+    digest = hashlib.sha256(f"{rgb.shape}".encode())
+    digest.update(np.ascontiguousarray(rgb).data)
+    return digest.hexdigest()
+
+
+def _page_thumb(shot: Shot) -> bytes:
+    height, width = shot.small.shape[:2]
+    scale = min(1.0, PAGE_THUMB_PX / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(shot.small, size, interpolation=cv2.INTER_AREA)
+    options = [cv2.IMWRITE_JPEG_QUALITY, _THUMB_QUALITY]
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), options)
+    return jpeg.tobytes()
 
 
 def _span(grey: NDArray[np.uint8]) -> tuple[float, float]:
-    counts = np.cumsum(np.bincount(grey.ravel(), minlength=256))
+    """Return the brightness below which 1 % and 99 % of a grey picture (H, W) lie."""
+    counts = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256]))
     low, high = np.searchsorted(counts, [0.01 * counts[-1], 0.99 * counts[-1]])
     return float(low), float(high)

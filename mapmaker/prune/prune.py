@@ -14,7 +14,7 @@ from mapmaker.prune.candidate import Picture
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.copies import alike
 from mapmaker.prune.decisions import Decisions, Mark
-from mapmaker.prune.features import Features, measure
+from mapmaker.prune.features import Measured, measure
 from mapmaker.prune.groups import groups
 from mapmaker.prune.kept import features_of
 from mapmaker.prune.store import FeatureStore
@@ -61,7 +61,7 @@ def _measure_new(
     known = store.known()
     new = deque(row for row in rows if row["id"] not in known)
     total, done = len(new), 0
-    waiting: deque[Future[tuple[Features, bool]]] = deque()
+    waiting: deque[Future[Measured]] = deque()
     workers = min(_WORKERS, cpu_count() or 1)
     with stoppable() as stop, ThreadPoolExecutor(workers) as pool:
         while new or waiting:
@@ -74,10 +74,10 @@ def _measure_new(
             while new and len(waiting) < 2 * workers:
                 row = new.popleft()
                 waiting.append(pool.submit(measure, quarantine.locate(dataset, row), row["id"]))
-            features, lasting = waiting.popleft().result()
-            store.keep(features, lasting=lasting)
+            seen = waiting.popleft().result()
+            store.keep(seen.features, lasting=seen.lasting)
             done += 1
-            yield Step("prune", done, total, "pictures", features.problem)
+            yield Step("prune", done, total, "pictures", seen.features.problem)
     return total
 
 

@@ -1,0 +1,33 @@
+"""What is wrong with one picture, from what was measured of it: rules, levels and reasons."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mapmaker.prune.features import Features
+from mapmaker.prune.thresholds import Limits
+
+Level = Literal["drop", "look"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that speaks against a picture. `--auto` accepts level drop; look is for a person."""
+
+    rule: str
+    level: Level
+    reason: str
+
+
+def findings(features: Features, limits: Limits) -> list[Finding]:
+    """Return everything wrong with a picture, the gravest first."""
+    f = features
+    if f.problem:
+        return [Finding("broken", "drop", f.problem)]
+    found: list[Finding] = []
+    if min(f.width, f.height) < limits.min_side_px:
+        text = f"{f.width}x{f.height} px; its shorter side is below {limits.min_side_px} px"
+        found.append(Finding("small", "drop", text))
+    if f.span < limits["blank"]["span"]:
+        reason = f"nearly one colour: brightness spans {f.span:.0f} of 255"
+        found.append(Finding("blank", "drop", reason))
+    return sorted(found, key=lambda finding: finding.level == "look")
