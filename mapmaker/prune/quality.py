@@ -1,21 +1,8 @@
 """What is wrong with one picture, from what was measured of it: rules, levels and reasons."""
 
-from dataclasses import dataclass
-from typing import Literal
-
 from mapmaker.prune.features import Features
+from mapmaker.prune.finding import Finding
 from mapmaker.prune.thresholds import Limits
-
-Level = Literal["drop", "look"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A rule that speaks against a picture. `--auto` accepts level drop; look is for a person."""
-
-    rule: str
-    level: Level
-    reason: str
 
 
 def findings(features: Features, limits: Limits) -> list[Finding]:
