@@ -73,11 +73,15 @@ class Futures(Engine):
         except Exception as error:
             raise self.explain(error) from error
         finally:
-            for future in live:
-                future.cancel()
+            self.drop(live)
 
     def submit(self, fn: Callable[[T], Any], some: tuple[T, ...]) -> cf.Future:
         return self.executor.submit(run_batch, fn, some)
+
+    def drop(self, live: Iterable[cf.Future]) -> None:
+        """Give up what nobody waits for any more."""
+        for future in live:
+            future.cancel()
 
     def explain(self, error: Exception) -> Exception:
         """Return what to say of an error that is the engine's own; else the error itself."""

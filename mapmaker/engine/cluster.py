@@ -8,14 +8,15 @@ import concurrent.futures as cf
 import logging
 import secrets
 import signal
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from mapmaker import __version__
 from mapmaker.engine import Futures, cores, one_thread, run_batch
@@ -46,8 +47,8 @@ class Terms:
     """What a worker must have before it may work for us: our versions, and our files."""
 
     versions: tuple[str, ...]
-    beacon: str = ""  # a file in the folder that must be within reach
-    word: str = ""  # what stands in it
+    beacon: str  # a file in the folder that must be within reach; goes out when we stop
+    word: str  # what stands in it
 
     def check(self) -> None:
         """Raise MissingPart when this worker would do other work than the one who asks."""
@@ -57,7 +58,7 @@ class Terms:
                 hint="Install the same versions on every machine, or the samples would differ.",
             )
         with suppress(OSError):
-            if not self.beacon or Path(self.beacon).read_text() == self.word:
+            if Path(self.beacon).read_text() == self.word:
                 return
         raise MissingPart(
             f"A worker cannot see {Path(self.beacon).parent}.",
@@ -89,6 +90,7 @@ class Cluster(Futures):
 
     def __init__(self, client: Client, terms: Terms) -> None:
         self.client, self.terms, self.counted_s = client, terms, -COUNT_S
+        self.left = set[cf.Future]()
         super().__init__(client.get_executor(pure=False), 1)
 
     def submit(self, fn: Callable[[T], Any], some: tuple[T, ...]) -> cf.Future:
@@ -96,6 +98,9 @@ class Cluster(Futures):
             threads: Any = self.client.nthreads()
             self.workers, self.counted_s = max(1, sum(threads.values())), time.monotonic()
         return self.executor.submit(run_far, self.terms, fn, some)
+
+    def drop(self, live: Iterable[cf.Future]) -> None:
+        self.left |= set(live)  # waited for at the end: what runs now may be writing a file
 
     def explain(self, error: Exception) -> Exception:
         if isinstance(error, distributed.KilledWorker):
@@ -123,12 +128,15 @@ def open_cluster(address: str, reach: Path | None) -> Iterator[Cluster]:
 
     Raises MissingPart when no scheduler answers there, or it has no workers, within CONNECT_S.
     """
-    with ExitStack() as stack:
-        client = stack.enter_context(_connect(address) if address else _local())
-        terms = Terms(versions())
-        if reach is not None:
-            terms = stack.enter_context(_beacon(reach))
-        yield Cluster(client, terms)
+    with _connect(address) if address else _local() as client:
+        cluster = None
+        try:
+            with _beacon(reach) as terms:
+                cluster = Cluster(client, terms)
+                yield cluster
+        finally:
+            # The beacon is out: what had not begun ends at once, what had is let finish.
+            cf.wait(cluster.left if cluster else ())
 
 
 @contextmanager
@@ -153,13 +161,16 @@ def _connect(address: str) -> Iterator[Client]:
 
 @contextmanager
 def _local() -> Iterator[Client]:
-    options: dict[str, Any] = {"dashboard_address": None, "memory_limit": 0}
+    # Dask serves its state over HTTP in any case: on a free port, to this machine alone.
     cluster = LocalCluster(
         n_workers=cores(),
         threads_per_worker=1,
         host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        worker_dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
+        memory_limit=cast(str, 0),  # as with processes: the system's own limit
         silence_logs=logging.CRITICAL,
-        **options,
     )
     try:
         with Client(cluster, set_as_default=False) as client:
@@ -178,12 +189,13 @@ class _Calm(distributed.WorkerPlugin):
 
 
 @contextmanager
-def _beacon(folder: Path) -> Iterator[Terms]:
+def _beacon(folder: Path | None) -> Iterator[Terms]:
     """Light a file in `folder` by which a worker can tell that it sees this very folder."""
-    path, word = folder / f".beacon-{secrets.token_hex(4)}", secrets.token_hex(16)
+    folder = (folder or Path(tempfile.gettempdir())).absolute()
+    path, word = folder / f".beacon-{secrets.token_hex(4)}.tmp", secrets.token_hex(16)
     with speaking_of(path):
         path.write_text(word)
     try:
-        yield Terms(versions(), str(path.absolute()), word)
+        yield Terms(versions(), str(path), word)
     finally:
         path.unlink(missing_ok=True)
