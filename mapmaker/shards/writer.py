@@ -22,6 +22,7 @@ from PIL import Image
 from mapmaker import __version__
 from mapmaker.errors import MapmakerError
 from mapmaker.files import atomic_file, need_room, sha256_of, sync
+from mapmaker.shards.augment import apply_view
 from mapmaker.shards.config import digest
 from mapmaker.shards.crops import Crop
 from mapmaker.shards.source import Picture, cut, read_picture
@@ -152,13 +153,7 @@ def _render(job: ShardJob) -> Iterator[np.ndarray]:
         for crop, of_crop in groupby(of_picture, key=lambda s: s.crop):
             pixels = cut(image, crop, job.size)
             for sample in of_crop:
-                yield pixels if sample.view == 0 else _turned(pixels, sample.view)
-
-
-def _turned(pixels: np.ndarray, view: int) -> np.ndarray:
-    from mapmaker.shards.augment import apply_view  # four seconds that a plain pack need not wait
-
-    return apply_view(pixels, view)
+                yield apply_view(pixels, sample.view)
 
 
 def _jpeg(pixels: np.ndarray) -> bytes:
