@@ -37,6 +37,9 @@ class PackConfig:
     held_out: float = opt(0.1, "Share of the maps no net may learn from, for measuring.")
     seed: int = opt(0, "Where the choice of views starts.")
     engine: str = opt("auto", f"Where the work is done: {NAMES}.", metavar="ENGINE")
+    licenses: str = opt(
+        "", "Take only pictures of these licences, as `CC0-1.0,MIT`.", metavar="NAMES"
+    )
     shard_mb: float = 256.0
     max_dark: float = 0.35  # share of a crop that may be black surround
 
@@ -55,8 +58,12 @@ class PackConfig:
         check_name(self.engine)
 
     def recipe(self) -> dict[str, Any]:
-        """Return every value the samples depend on, and none they do not (the engine)."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "engine"}
+        """Return every value the samples depend on, and none they do not.
+
+        The engine is none, nor are the licences: they choose pictures, and those are counted.
+        """
+        apart = ("engine", "licenses")
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         return {"schema": SCHEMA} | values
 
     @property

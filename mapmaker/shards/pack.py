@@ -5,7 +5,6 @@ card and every file it lists stay as they were. What a killed run had finished s
 packing.jsonl and is used again.
 """
 
-from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,7 +19,9 @@ from mapmaker.shards.card import CARD, TOOL, describe, is_whole, present_card, s
 from mapmaker.shards.config import PackConfig, digest
 from mapmaker.shards.crops import Crop
 from mapmaker.shards.deal import deal_samples, deal_shards, held_out
+from mapmaker.shards.publish import publish
 from mapmaker.shards.source import Look, Picture, look
+from mapmaker.shards.terms import Terms
 from mapmaker.shards.writer import ShardJob, write_shard
 from mapmaker.stopping import StopFlag, stoppable
 from mapmaker.workspace import Dataset, locked
@@ -39,7 +40,9 @@ def pack(dataset: Dataset, config: PackConfig) -> Iterator[Event]:
     pictures were left out because their files have gone bad. Raises MapmakerError when no picture
     is kept, MissingPart for a full disk or no permission, Stopped after a signal.
     """
-    pictures, licences = _pictures(dataset)
+    terms = Terms.of(dataset, kept(dataset), config.licenses)
+    yield from terms.notes()
+    pictures = _pictures(dataset, terms)
     source = digest([picture.key() for picture in pictures])
     folder = dataset.shards(config.size)
     with locked(folder):
@@ -47,7 +50,11 @@ def pack(dataset: Dataset, config: PackConfig) -> Iterator[Event]:
         card = present_card(folder)
         again = _wanted(config, source).items() <= card.items()
         if again and all(is_whole(folder, line) for line in card["shards"]):
+            told = terms.card(terms.rows.keys() - {left["id"] for left in card["left_out"]})
+            if not told.items() <= card.items():  # a licence was named, or somebody said no
+                write_json(folder / CARD, card := card | told)
             _clear(folder, card)
+            publish(dataset, folder, terms)
             yield Note(f"{folder} already holds these {card['count']} samples; nothing to do.")
             yield _done(dataset, card, written=0)
             return
@@ -62,11 +69,11 @@ def pack(dataset: Dataset, config: PackConfig) -> Iterator[Event]:
             lines, written = yield from _write(engine, jobs, folder, card, stop)
 
         # Commit.
-        used = Counter(licences[key] for key in {s.picture.id for s in samples})
         card = describe(dataset.name, config, samples, held, lines) | _wanted(config, source)
-        card |= {"licenses": dict(sorted(used.items())), "left_out": left_out}
+        card |= terms.card({s.picture.id for s in samples}) | {"left_out": left_out}
         write_json(folder / CARD, card)
         _clear(folder, card)
+        publish(dataset, folder, terms)
         yield _done(dataset, card, written=written)
 
 
@@ -74,17 +81,15 @@ def _wanted(config: PackConfig, source: str) -> dict[str, Any]:
     return {"tool": TOOL, "recipe": config.recipe(), "source_sha256": source}
 
 
-def _pictures(dataset: Dataset) -> tuple[list[Picture], dict[str, str]]:
-    """Return the kept pictures sorted by id, each once, and the licence of each id."""
-    rows = {row["id"]: row for row in sorted(kept(dataset), key=lambda r: r["file"], reverse=True)}
-    if not rows:
+def _pictures(dataset: Dataset, terms: Terms) -> list[Picture]:
+    """Return the pictures to pack, sorted by id, each once."""
+    if not terms.rows:
         raise MapmakerError(
             f"No picture of {dataset.name} is kept, so there is nothing to pack.",
             hint=f"Keep some with `mapmaker prune {dataset.name} --review`, or add pictures with "
             "`mapmaker import`.",
         )
-    pictures = [Picture.of(rows[key], dataset.root) for key in sorted(rows)]
-    return pictures, {key: str(row.get("license") or "unknown") for key, row in rows.items()}
+    return [Picture.of(row, dataset.root) for row in terms.rows.values()]
 
 
 def _engine(config: PackConfig, count: int, folder: Path) -> AbstractContextManager[Engine]:
