@@ -91,15 +91,26 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
     Raises UnsafeInput, with the line's number, for any other line that is not JSON.
     """
-    lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(json.loads(line))
-        except ValueError as error:
-            if number < len(lines):
-                raise UnsafeInput(f"{path}, line {number}, is not JSON: {error}.") from error
-    return rows
+    return [row for _, row in each_line(path)] if path.exists() else []
+
+
+def each_line(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield where each line of a JSON lines file begins [bytes], and its row, holding one.
+
+    A last line that was cut short is left out. Raises as `read_lines` does.
+    """
+    begin, wrong, line = 0, "", b""
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if wrong:
+                raise UnsafeInput(wrong)
+            try:
+                yield begin, json.loads(line)
+            except ValueError as error:
+                wrong = f"{path}, line {number}, is not JSON: {error}."
+            begin += len(line)
+    if wrong and line.endswith(b"\n"):
+        raise UnsafeInput(wrong)
 
 
 def sha256_of(path: Path) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mapmaker.errors import BadConfig, MapmakerError, MissingPart
-from mapmaker.files import read_lines, speaking_of
+from mapmaker.files import each_line, speaking_of
 from mapmaker.registry import unknown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -49,12 +49,16 @@ class Dataset:
 
     def rows(self) -> list[dict]:
         """Return the manifest's rows. Raises MapmakerError when there is no manifest yet."""
+        return [row for _, row in self.each_row()]
+
+    def each_row(self) -> Iterator[tuple[int, dict]]:
+        """Yield (where it begins [bytes], row) of the manifest, holding one. Raises as `rows`."""
         if not self.manifest.exists():
             raise MapmakerError(
                 f"{self.root} holds no manifest.jsonl.",
                 hint="Fill it with `mapmaker scrape` or `mapmaker import FOLDER`.",
             )
-        return read_lines(self.manifest)
+        return each_line(self.manifest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mapmaker.config import opt
+from mapmaker.engine import NAMES, check_name
 from mapmaker.errors import BadConfig
 
 MOST_BITS = 10  # unrelated maps come as near as 10 of 64 bits in their best orientation
@@ -17,6 +18,7 @@ class PruneConfig:
     restore: bool = opt(False, "Move everything in dropped/ back to its place, and stop.")
     min_side_px: int = opt(512, "Suggest dropping pictures whose shorter side is below this.")
     near: int = opt(4, "Two pictures are one map when at most this many of 64 hash bits differ.")
+    engine: str = opt("auto", f"Where the work is done: {NAMES}.", metavar="ENGINE")
 
     def __post_init__(self) -> None:
         if self.min_side_px < 1:
@@ -28,5 +30,6 @@ class PruneConfig:
                 f"near is {self.near}.",
                 hint=f"Give 0 to {MOST_BITS}; beyond, different maps look equal.",
             )
+        check_name(self.engine)
         if self.apply and self.restore:
             raise BadConfig("--apply and --restore undo each other.", hint="Give one of the two.")

@@ -61,7 +61,7 @@ def refused(dataset: Dataset) -> dict[str, str]:
     """
     stones, consent = Tombstones.of(dataset), Consent(dataset)
     found: dict[str, str] = {}
-    for row in dataset.rows() if dataset.manifest.exists() else []:
+    for _, row in dataset.each_row() if dataset.manifest.exists() else ():
         if row["id"] in found:
             continue
         path = locate(dataset, row)

@@ -1,119 +1,116 @@
 """The stage: measure what is new, suggest, accept if asked, move files if asked."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from os import cpu_count
+from dataclasses import dataclass, field
 from typing import Any
 
-from mapmaker.errors import MapmakerError
 from mapmaker.events import Done, Event, Note, Step
 from mapmaker.prune import quarantine
-from mapmaker.prune.candidate import Picture
+from mapmaker.prune.catalogue import Catalogue
 from mapmaker.prune.config import PruneConfig
-from mapmaker.prune.copies import alike
 from mapmaker.prune.decisions import Decisions, Mark
-from mapmaker.prune.features import Measured, measure
-from mapmaker.prune.groups import groups
 from mapmaker.prune.kept import features_of
+from mapmaker.prune.measuring import Workers, measure_new
 from mapmaker.prune.store import FeatureStore
-from mapmaker.prune.suggest import VERSION, Suggestion, suggest
-from mapmaker.stopping import stoppable
+from mapmaker.prune.thumbs import thumbs_of
+from mapmaker.prune.weighing import Scales, Verdict
 from mapmaker.workspace import Dataset, locked
-
-_WORKERS = 4  # decoding lets go of the interpreter, so threads do; more only hold more pictures
 
 
 def prune(dataset: Dataset, config: PruneConfig) -> Iterator[Event]:
     """Measure new pictures, suggest what to drop, and do what `config` asks, yielding events.
 
     Done.data: dataset, pictures, measured, kept, dropped, undecided, broken, suggested (by rule),
-    marked (by --auto now), moved. Raises Stopped after saving; running it again goes on.
+    marked (by --auto now), moved. Raises Stopped after saving; running it again goes on. The same
+    pictures give the same suggestions and groups, in whatever order they stand in the manifest and
+    whichever engine measures them.
     """
     with locked(dataset.root):
         if config.restore:
             yield from _restore(dataset)
             return
-        rows = _unique(dataset.rows())
-        with closing(features_of(dataset)) as store, Decisions(dataset.decisions) as decisions:
-            measured = yield from _measure_new(dataset, rows, store)
-            pictures = _pictures(rows, store, decisions)
-            likes = alike(pictures, config.near)
-            decisions.set_groups(groups(pictures, likes, decisions.groups()))
-            found = suggest(pictures, likes, min_side_px=config.min_side_px)
-            store.set_suggestions({id: s.plain() for id, s in found.items()})
-            yield from _broken_notes(rows, found)
-            marked = _accept(decisions, pictures, found) if config.auto else 0
+        catalogue = Catalogue(dataset)
+        with (
+            closing(features_of(dataset)) as store,
+            thumbs_of(dataset) as thumbs,
+            Decisions(dataset.decisions) as decisions,
+            Workers(config.engine, dataset) as workers,
+        ):
+            measured = yield from measure_new(dataset, catalogue, store, thumbs, workers)
+            scales = Scales(dataset, catalogue, store, decisions, config)
+            yield from scales.relate(workers)
+            tally = yield from _judge(scales, store, decisions, config)
             moved = 0
             if config.apply:
-                moved = yield from _apply(dataset, rows, decisions.all())
-            counts = _counts(rows, decisions.all(), found)
-    data = {"dataset": dataset.name, "pictures": len(rows), "measured": measured, **counts}
-    data |= {"marked": marked, "moved": moved}
+                moved = yield from _apply(dataset, catalogue, decisions.all())
+            counts = _counts(catalogue, decisions.all(), tally)
+    data = {"dataset": dataset.name, "pictures": len(catalogue), "measured": measured, **counts}
+    data |= {"marked": tally.marked, "moved": moved}
     yield Done("prune", _summary(data), data)
 
 
-def _measure_new(
-    dataset: Dataset, rows: list[dict[str, Any]], store: FeatureStore
+def _judge(
+    scales: Scales, store: FeatureStore, decisions: Decisions, config: PruneConfig
 ) -> Iterator[Event]:
-    """Measure the pictures nobody has measured, a few at a time; return how many there were."""
-    known = store.known()
-    new = deque(row for row in rows if row["id"] not in known)
-    total, done = len(new), 0
-    waiting: deque[Future[Measured]] = deque()
-    workers = min(_WORKERS, cpu_count() or 1)
-    with stoppable() as stop, ThreadPoolExecutor(workers) as pool:
-        while new or waiting:
-            if stop:
-                pool.shutdown(cancel_futures=True)
-                raise stop.error(
-                    f"{done} of {total} pictures are measured.",
-                    hint="Run the same command again; it goes on with the rest.",
-                )
-            while new and len(waiting) < 2 * workers:
-                row = new.popleft()
-                waiting.append(pool.submit(measure, quarantine.locate(dataset, row), row["id"]))
-            seen = waiting.popleft().result()
-            store.keep(seen.features, lasting=seen.lasting)
-            done += 1
-            yield Step("prune", done, total, "pictures", seen.features.problem)
-    return total
+    """Write down groups, suggestions and marks, part by part; return the tally of it all."""
+    tally = Tally()
+    known = decisions.groups()
+    for verdict in scales.verdicts(known):
+        decisions.set_groups({id: g for id, g in verdict.groups.items() if known.get(id) != g})
+        plain = {id: s.plain() for id, s in verdict.suggestions.items()}
+        store.suggest_of([p.id for p in verdict.pictures], plain)
+        tally.rules.update((s.level, s.rule) for s in verdict.suggestions.values())
+        for picture in verdict.pictures:
+            if picture.features.problem:
+                tally.broken.add(picture.id)
+                yield Note(f"{picture.row['file']}: {picture.features.problem}")
+        if config.auto:
+            tally.marked += _accept(decisions, verdict, scales)
+    store.suggest_only_of(scales.catalogue.ids)
+    return tally
 
 
-def _pictures(
-    rows: list[dict[str, Any]], store: FeatureStore, decisions: Decisions
-) -> list[Picture]:
-    features, marks = store.all(), decisions.all()
-    return [Picture(row, features[row["id"]], marks.get(row["id"])) for row in rows]
+@dataclass(slots=True)
+class Tally:
+    """What came of judging: how often each (level, rule) was given, and what is broken."""
+
+    rules: Counter[tuple[str, str]] = field(default_factory=Counter)
+    broken: set[str] = field(default_factory=set)
+    marked: int = 0
+
+    def by_rule(self, level: str) -> dict[str, int]:
+        """Return the number of suggestions of a level, by rule."""
+        return {rule: n for (of, rule), n in sorted(self.rules.items()) if of == level}
 
 
-def _accept(decisions: Decisions, pictures: list[Picture], found: Mapping[str, Suggestion]) -> int:
-    """Mark what is suggested, take back what no longer is; leave every person's mark alone."""
+def _accept(decisions: Decisions, verdict: Verdict, scales: Scales) -> int:
+    """Mark what should go, take back what no longer should; leave every person's mark alone."""
     marks = []
-    for p in pictures:
+    for p in verdict.pictures:
         if p.mark is not None and p.mark.personal:
             continue
-        suggestion, state = found.get(p.id), p.mark.state if p.mark else "undecided"
-        if suggestion:
-            mark = Mark(p.id, "drop", suggestion.reason, f"{suggestion.rule}@{VERSION}")
+        suggestion, state = verdict.suggestions.get(p.id), p.mark.state if p.mark else "undecided"
+        if suggestion and suggestion.level == "drop":
+            mark = Mark(p.id, "drop", suggestion.reason, scales.limits.by(suggestion.rule))
             if mark != p.mark:
                 marks.append(mark)
         elif state != "undecided":
-            marks.append(Mark(p.id, "undecided", "no longer suggested", f"auto@{VERSION}"))
-    decisions.mark_all(marks)
+            marks.append(Mark(p.id, "undecided", "no longer suggested", scales.limits.by("auto")))
+    if marks:
+        decisions.mark_all(marks)
     return len(marks)
 
 
-def _apply(
-    dataset: Dataset, rows: list[dict[str, Any]], marks: Mapping[str, Mark]
-) -> Iterator[Event]:
-    dropped = [r for r in rows if r["id"] in marks and marks[r["id"]].state == "drop"]
-    why = {r["id"]: marks[r["id"]].reason for r in dropped}
+def _apply(dataset: Dataset, catalogue: Catalogue, marks: Mapping[str, Mark]) -> Iterator[Event]:
+    dropped = [id for id, mark in marks.items() if mark.state == "drop"]
+    here = catalogue.indices(dropped)
+    rows = (row for _, row in catalogue.rows(here))
     moved = 0
-    for file in quarantine.set_aside(dataset, dropped, why):
+    for file in quarantine.set_aside(dataset, rows, {id: marks[id].reason for id in dropped}):
         moved += 1
-        yield Step("prune", moved, len(dropped), "files", file)
+        yield Step("prune", moved, len(here), "files", file)
     return moved
 
 
@@ -126,41 +123,27 @@ def _restore(dataset: Dataset) -> Iterator[Event]:
     yield Done("prune", summary, {"dataset": dataset.name, "restored": back})
 
 
-def _broken_notes(rows: list[dict[str, Any]], found: Mapping[str, Suggestion]) -> Iterator[Event]:
-    for row in rows:
-        suggestion = found.get(row["id"])
-        if suggestion and suggestion.rule == "broken":
-            yield Note(f"{row['file']}: {suggestion.reason}")
-
-
-def _counts(
-    rows: list[dict[str, Any]], marks: Mapping[str, Mark], found: Mapping[str, Suggestion]
-) -> dict[str, Any]:
-    states = Counter(marks[r["id"]].state if r["id"] in marks else "undecided" for r in rows)
-    broken = [s for s in found.values() if s.rule == "broken"]
-    out = {r["id"] for r in rows if r["id"] in marks and marks[r["id"]].state == "drop"}
-    out |= {s.id for s in broken}
+def _counts(catalogue: Catalogue, marks: Mapping[str, Mark], tally: Tally) -> dict[str, Any]:
+    states = {
+        catalogue.id(index): marks[catalogue.id(index)].state for index in catalogue.indices(marks)
+    }
+    counts = Counter(states.values())
+    out = tally.broken | {id for id, state in states.items() if state == "drop"}
     return {
-        "kept": len(rows) - len(out),
-        "dropped": states["drop"],
-        "undecided": states["undecided"],
-        "broken": len(broken),
-        "suggested": dict(sorted(Counter(s.rule for s in found.values()).items())),
+        "kept": len(catalogue) - len(out),
+        "dropped": counts["drop"],
+        "undecided": len(catalogue) - counts["drop"] - counts["keep"],
+        "broken": len(tally.broken),
+        "suggested": tally.by_rule("drop"),
+        "to_look_at": tally.by_rule("look"),
     }
 
 
 def _summary(data: Mapping[str, Any]) -> str:
     by_rule = ", ".join(f"{count} {rule}" for rule, count in data["suggested"].items())
+    look = ", ".join(f"{count} {rule}" for rule, count in data["to_look_at"].items())
     return (
         f"{data['dataset']}: {data['kept']} of {data['pictures']} pictures kept, "
-        f"{data['dropped']} dropped; suggestions: {by_rule or 'none'}."
+        f"{data['dropped']} dropped; suggestions: {by_rule or 'none'}"
+        f"{f'; worth a look: {look}' if look else ''}."
     )
-
-
-def _unique(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the first row of each content hash: the same bytes twice are one picture."""
-    if not rows:
-        raise MapmakerError(
-            "The manifest lists no picture.", hint="Fill it with `mapmaker scrape` or `import`."
-        )
-    return list({row["id"]: row for row in reversed(rows)}.values())[::-1]

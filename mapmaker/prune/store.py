@@ -5,7 +5,7 @@ thousand; what a whole data set is compared by, its hashes, comes as one array.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from sqlite3 import Row
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mapmaker.prune.database import Database
 from mapmaker.prune.features import VERSION, Features
 
-_LAYOUT = 2  # raise it when a table changes: older files are emptied and measured again
+_LAYOUT = 3  # raise it when a table changes: older files are emptied and measured again
 _PAGE = 500  # SQLite takes at least 999 values in one query
 _BLOBS = tuple(f.name for f in fields(Features) if f.type in (bytes, "bytes"))
 ORIENTATIONS = 8
@@ -26,7 +26,8 @@ _TABLES = ("features", "relations", "suggestions")
 _SCHEMA = f"""
 CREATE TABLE features (
     id TEXT PRIMARY KEY, version INTEGER NOT NULL, lasting INTEGER NOT NULL,
-    hashes BLOB, data TEXT NOT NULL, {", ".join(f"{name} BLOB" for name in _BLOBS)}
+    span REAL NOT NULL, hashes BLOB, data TEXT NOT NULL,
+    {", ".join(f"{name} BLOB" for name in _BLOBS)}
 );
 CREATE TABLE relations (
     one TEXT NOT NULL, other TEXT NOT NULL, version TEXT NOT NULL, data TEXT NOT NULL,
@@ -63,7 +64,7 @@ class FeatureStore:
 
     def keep_all(self, measured: Iterable[tuple[Features, bool]]) -> None:
         """Remember the features of several pictures, each with whether they last."""
-        columns = ("id", "version", "lasting", "hashes", "data", *_BLOBS)
+        columns = ("id", "version", "lasting", "span", "hashes", "data", *_BLOBS)
         marks = ", ".join("?" * len(columns))
         with self._db.transaction() as sql:
             sql.executemany(
@@ -102,14 +103,17 @@ class FeatureStore:
             found |= {row["id"]: _from_row(row) for row in self._db.rows(query, VERSION, *page)}
         return found
 
-    def hashes(self) -> tuple[Ids, Hashes, Hashes]:
-        """Return sorted ids (N,), pHash (N, 8) and dHash (N, 8) of every picture that has them."""
+    def hashes(self, least_span: float = 0.0) -> tuple[Ids, Hashes, Hashes]:
+        """Return sorted ids (N,), pHash (N, 8) and dHash (N, 8) of every picture that has them.
+
+        least_span leaves out those whose brightness spans less: nearly blank, so like everything.
+        """
         query = (
             "SELECT id, hashes FROM features WHERE version = ? AND id > ? "
-            "AND hashes IS NOT NULL ORDER BY id"
+            "AND hashes IS NOT NULL AND span >= ? ORDER BY id"
         )
         ids, blobs = [], []
-        for page in self._pages(query, VERSION):
+        for page in self._pages(query, VERSION, after=(least_span,)):
             ids.append(np.array([row["id"] for row in page], "S64"))
             joined = b"".join(row["hashes"] for row in page)
             blobs.append(np.frombuffer(joined, "<u8").reshape(-1, 2, ORIENTATIONS))
@@ -153,27 +157,35 @@ class FeatureStore:
         found = self._db.rows("SELECT * FROM suggestions")
         return {row["id"]: json.loads(row["data"]) for row in found}
 
-    def set_suggestions(self, suggestions: dict[str, dict]) -> None:
+    def set_suggestions(self, suggestions: Mapping[str, dict]) -> None:
         """Replace all suggestions at once."""
-        self.replace_suggestions(suggestions.items())
+        self.suggest_only_of(np.empty(0, "S64"))
+        self.suggest_of((), suggestions)
 
-    def replace_suggestions(self, suggestions: Iterable[tuple[str, dict]]) -> None:
-        """Replace all suggestions by those that come, at once when the last has come."""
+    def suggest_of(self, ids: Iterable[str], suggestions: Mapping[str, dict]) -> None:
+        """Replace what was suggested of some pictures."""
         with self._db.transaction() as sql:
-            sql.execute("DELETE FROM suggestions")
+            sql.executemany("DELETE FROM suggestions WHERE id = ?", ((id,) for id in ids))
             sql.executemany(
                 "INSERT INTO suggestions (id, data) VALUES (?, ?)",
-                ((id, json.dumps(data)) for id, data in suggestions),
+                ((id, json.dumps(data)) for id, data in suggestions.items()),
             )
+
+    def suggest_only_of(self, ids: Ids) -> None:
+        """Forget what was suggested of any other picture; ids are sorted."""
+        query = "SELECT id FROM suggestions WHERE id > ? ORDER BY id"
+        for page in self._pages(query):
+            found = np.array([row["id"] for row in page], "S64")
+            self.suggest_of([id.decode() for id in found[~np.isin(found, ids)]], {})
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
-    def _pages(self, query: str, *values: object) -> Iterator[list[Row]]:
-        """Yield the rows of a query that ends in `id > ? ... ORDER BY id`, page by page."""
+    def _pages(self, query: str, *values: object, after: tuple = ()) -> Iterator[list[Row]]:
+        """Yield rows by page: the query takes values, `id > ?`, after, and is ordered by id."""
         last = ""
-        while page := self._db.rows(f"{query} LIMIT {_PAGE}", *values, last):
+        while page := self._db.rows(f"{query} LIMIT {_PAGE}", *values, last, *after):
             last = page[-1]["id"]
             yield page
 
@@ -194,7 +206,7 @@ def _to_row(features: Features, lasting: bool) -> tuple:
     if features.phash and features.dhash:
         both = [int(h, 16) for h in (*features.phash, *features.dhash)]
         hashes = np.array(both, "<u8").tobytes()
-    return (features.id, VERSION, lasting, hashes, json.dumps(values), *blobs)
+    return (features.id, VERSION, lasting, features.span, hashes, json.dumps(values), *blobs)
 
 
 def _from_row(row: Row) -> Features:

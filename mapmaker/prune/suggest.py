@@ -18,6 +18,7 @@ class Suggestion:
     rule: str
     reason: str
     keeper: str = ""
+    level: str = "drop"  # or `look`: for a person, never dropped by --auto
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON-able values."""

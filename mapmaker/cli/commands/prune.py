@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import click
 
@@ -21,7 +22,7 @@ from mapmaker.shards.config import PackConfig
     help="Decide in the browser (default on a terminal, unless --auto).",
 )
 @click.option("--port", type=int, default=8007, show_default=True, help="Port of the review page.")
-@config_options(PackConfig, but=("size",), into="pack")
+@config_options(PackConfig, but=("size", "engine"), into="pack")
 @click.option("--size", type=int, help="Side of a picture in a shard [px] (default 750).")
 @json_option
 @dry_run_option
@@ -43,7 +44,7 @@ def command(
     """
     from mapmaker.cli.commands.pack import pack_events, sized
 
-    sized(pack, size, None)
+    pack = replace(sized(pack, size, None), engine=config.engine)
     asks = review if review is not None else not config.auto and sys.stderr.isatty()
     moves_only = config.apply or config.restore
 
