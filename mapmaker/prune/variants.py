@@ -4,12 +4,35 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mapmaker.prune.align import Fit, View, find, view, whole
+from mapmaker.prune.compare import Colour, Overlap, Shape, Spots, colour, laid, lines, shape, spots
+
 VERSION = "1"  # raise it when an answer may change: remembered relations are asked again
 
 # The kinds. COPIES show nothing their better one does not; of a crop that depends on its share.
 COPIES = ("exact", "reencode", "resized", "dpi", "turned", "watermark")
 VARIANTS = ("grid", "lighting", "recolour")  # each worth keeping beside the other
 KINDS = (*COPIES, "crop", *VARIANTS, "floor")
+
+# Fitted on planted variants of one half of the real maps, checked on the other.
+_POINTS = 8  # points two crops of one map share at least; chance finds 6 now and then
+_WHOLE = 0.985  # more of the area seen: the whole of it (trimmed by 10 of 1000 px: 0.98)
+_PART = 0.9  # less seen of both: they overlap, neither is a part of the other
+_LEAST_BLOCKS = 24  # blocks of 16 px with something in them that a part must show
+_LEAST_SHARE = 0.04  # of the larger picture
+_SAME, _SAME_MIDDLE = 0.62, 0.8  # blocks that look alike: JPEG q30 0.9, a watermark 0.75
+_SAME_GROUND = 0.25  # another floor in the same surround shares so much at least
+_LIGHT = 1.2  # times as bright: another light, not another encoding (JPEG and scaling: 1.02)
+_FADED = 0.55  # contrast may change so much and be the same picture, faded
+_TINT = 0.15  # channels' gains differ by more than this: another colour
+_SAME_HUES = 0.88  # JPEG q30 0.95
+_HUES, _HUES_LOST = 0.35, 0.02  # share of the hues left, and how much is gone: in grey or sepia
+_APART, _LEFT = 6.0, 3.0  # levels of colour apart as they are, and that fading does not explain
+_LINES = 3  # columns and rows that run through one picture only
+_SPOT = 0.002  # of the area: less is noise of encoding
+_SPOTS, _BAND = 0.3, 0.13  # more of it changed, or changed along the edge: not one map
+_GLASS = 0.55  # ground that shows through spots so well lies under words
+_RIM = 0.85  # opaque spots that lie along the edge: a title or a logo, not another room
 
 
 class Pair(NamedTuple):
@@ -45,9 +68,137 @@ class Relation:
         return asdict(self)
 
 
+class Told(NamedTuple):
+    """What `tell` says: the kind, how the other is turned, which one is worse (0, 1; -1 none)."""
+
+    kind: str
+    orientation: int
+    worse: int = -1
+    share: float = 1.0
+    note: str = ""
+
+
 def relate(pair: Pair) -> Relation | None:
     """Return what the two are to each other, or None: nothing. Opens both files; for an engine.
 
     Raises UnsafeInput for a file that is no whole picture.
     """
+    told = tell(view(pair.one_path), view(pair.other_path), pair.orientation)
+    if told is None:
+        return None
+    worse = (pair.one, pair.other)[told.worse] if told.worse >= 0 else ""
+    return Relation(
+        pair.one, pair.other, told.kind, told.orientation, pair.bits, told.note, worse, told.share
+    )
+
+
+def tell(one: View, other: View, orientation: int | None = None) -> Told | None:
+    """Return what the other picture is to the one, or None when they show no common ground.
+
+    orientation is how hashes say the other must be turned; None searches all eight.
+    """
+    best: tuple[float, Fit, Overlap, Shape] | None = None
+    for fit in _fits(one, other, orientation):
+        seen = laid(one, other, fit)
+        if seen is None or min(seen.shares) < _LEAST_SHARE:
+            continue
+        drawn = shape(seen)
+        if max(seen.shares) < _WHOLE and drawn.blocks < _LEAST_BLOCKS:
+            continue
+        if best is None or drawn.alike > best[0] + 0.05:
+            best = drawn.alike, fit, seen, drawn
+    if best is None:
+        return None
+    _, fit, seen, drawn = best
+    if drawn.alike < _SAME or drawn.middle < _SAME_MIDDLE:
+        return _unlike(seen, drawn, fit)
+    tone = colour(seen)
+    varied = _light_or_colour(tone) or _grid(seen, tone)
+    if varied:
+        return Told(varied[0], fit.orientation, note=varied[1])
+    return _copy(one, other, fit, seen, tone)
+
+
+def _fits(one: View, other: View, orientation: int | None) -> list[Fit]:
+    """Return the ways the other may lie on the one, the likelier first."""
+    found = find(one, other, orientation)
+    fits = [found] if found and found.points >= _POINTS else []
+    if orientation is not None:
+        fits.append(whole(one, other, orientation))
+    return fits
+
+
+def _unlike(seen: Overlap, drawn: Shape, fit: Fit) -> Told | None:
+    """Tell what two pictures are that do not look alike: much hidden, another floor, nothing."""
+    if min(seen.shares) < _PART or fit.points < 3 * _POINTS:
+        return None
+    tone = colour(seen)
+    if tone.apart < _APART and (drawn_over := _grid(seen, tone)):
+        return Told(drawn_over[0], fit.orientation, note=drawn_over[1])
+    marks = spots(seen)
+    if tone.apart < _LEFT and marks.glass > 0.8 and _SPOT < marks.area < _SPOTS:
+        return _watermark(fit, seen, marks)
+    if drawn.alike > _SAME_GROUND:
+        return Told("floor", fit.orientation, note="the same surround, another floor")
     return None
+
+
+def _watermark(fit: Fit, seen: Overlap, marks: Spots) -> Told:
+    note = f"words or a logo on {marks.area:.0%} of it"
+    return Told("watermark", fit.orientation, marks.bearer, min(seen.shares), note)
+
+
+def _overlaid(marks: Spots) -> bool:
+    """Whether the spots are words, a title or a logo on the same map."""
+    if marks.glass > _GLASS:
+        return marks.area < _SPOTS
+    return marks.rim > _RIM and marks.area < _BAND
+
+
+def _light_or_colour(tone: Colour) -> tuple[str, str] | None:
+    """Return the kind and a note when light or colours were changed; None when not, or faded."""
+    plain, coloured = sorted(tone.hues)
+    if plain < _HUES * coloured and coloured - plain > _HUES_LOST:
+        return "recolour", "one of them in shades of one colour"
+    times = max(tone.light, 1 / tone.light)
+    harder = tone.spreads[1] > tone.spreads[0]
+    low, high = min(tone.gain), max(tone.gain)
+    tinted = high - low > _TINT * high
+    if times > _LIGHT and (harder == (tone.light > 1) or tinted):
+        return "lighting", f"{times:.1f} times as bright"
+    if tone.same_hues < _SAME_HUES:
+        return "recolour", "in other colours"
+    if tone.apart > _APART and (
+        tone.left > _LEFT or tinted or not _FADED < low <= high < 1 / _FADED
+    ):
+        return "recolour", "in other colours"
+    return None
+
+
+def _grid(seen: Overlap, tone: Colour) -> tuple[str, str] | None:
+    columns, rows = lines(seen, tone)
+    if min(columns, rows) >= _LINES:
+        return "grid", f"one of them has a grid ({columns} x {rows} lines)"
+    return None
+
+
+def _copy(one: View, other: View, fit: Fit, seen: Overlap, tone: Colour) -> Told | None:
+    """Tell apart overlays, parts, turns, sizes and encodings of one picture."""
+    marks = spots(seen, tone if tone.apart > 2 else None)
+    share = min(seen.shares)
+    if marks.area > _SPOT:
+        if not _overlaid(marks):
+            return Told("floor", fit.orientation, note=f"{marks.area:.0%} of it is another map")
+        if share > _PART:
+            return _watermark(fit, seen, marks)
+    if share < _WHOLE:
+        inner = int(seen.shares[1] > seen.shares[0])
+        if max(seen.shares) < _PART:
+            return Told("crop", fit.orientation, -1, share, "they overlap")
+        return Told("crop", fit.orientation, inner, share, f"{share:.0%} of the larger one")
+    if fit.orientation:
+        return Told("turned", fit.orientation, note="turned or mirrored")
+    ratio = (one.size[0] * one.size[1] / (other.size[0] * other.size[1])) ** 0.5
+    if not 0.97 < ratio < 1.03:
+        return Told("resized", 0, note=f"{max(ratio, 1 / ratio):.2g} times the size")
+    return Told("reencode", 0)

@@ -1,0 +1,292 @@
+"""How two pictures that lie upon each other differ: in shape, colour, light, lines and spots."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mapmaker.prune.align import Fit, Pixels, View, turned
+
+_LEAST_PX = 48  # what both show must be at least this large
+_SHAPE_PX, _BLOCK_PX = 384, 16
+_LIKE = 0.6  # a block that correlates so well shows the same thing
+_COLOUR_PX = 64
+_COLOURED = 4.0  # levels off grey: less is grey with the noise of an encoding
+_FAINT, _NOISE = 10.0, 3.0  # a spot differs by more levels than this, and than this times the noise
+_LINE = 2.5  # levels a row or column must be off its neighbours (blocks of JPEG q30: 2)
+_ALONE = 0.5  # and this share of it must be missing in the other picture
+_LEAST_LINES, _LEAST_PERIOD_PX = 3, 12
+_PARTS = 4  # a line runs through most quarters of the picture, the edge of a logo through one
+_LETTER_PX = 24  # a smaller piece is noise of encoding
+_GREY = np.array([0.299, 0.587, 0.114], np.float32)
+
+Floats = NDArray[np.float32]
+Box = tuple[float, float, float, float]  # left, top, right, bottom, edges in pixels
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What both pictures show of one ground: float32 (h, w, 3) each, 0..255.
+
+    shares (0..1) say how much of the one's and of the other's area that is.
+    """
+
+    a: Floats
+    b: Floats
+    shares: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How alike the drawing is, whatever its colours: over blocks that show something in either.
+
+    alike is the share of blocks that correlate, middle their median correlation.
+    """
+
+    blocks: int
+    alike: float
+    middle: float
+
+
+@dataclass(frozen=True)
+class Colour:
+    """The other's colours against the one's: b = gain * a + offset in each channel.
+
+    apart is the median difference [levels] as they are, left what the line does not explain;
+    light is how many times as bright b is, in the median place; spreads are the contrasts of a and
+    b; hues (0..1) say how far the colours of a and b lie off one straight line, of which grey and
+    sepia are two; same_hues is the cosine between their colours without their brightness.
+    """
+
+    gain: tuple[float, float, float]
+    offset: tuple[float, float, float]
+    apart: float
+    left: float
+    light: float
+    spreads: tuple[float, float]
+    hues: tuple[float, float]
+    same_hues: float
+
+
+@dataclass(frozen=True)
+class Spots:
+    """Where the pictures differ once colours are matched.
+
+    area is the share of the ground in coherent spots, rim the share of that near an edge, glass
+    how far the ground shows through (1: all, 0: opaque), edge which picture (0 or 1) has an edge
+    all around the spots: it bears them. scattered is the share of pixels in no spot.
+    """
+
+    area: float
+    rim: float
+    glass: float
+    bearer: int
+    scattered: float
+
+
+def laid(one: View, other: View, fit: Fit) -> Overlap | None:
+    """Return what both show, in the pixels of the coarser one; None for next to nothing."""
+    there = turned(other.rgb, fit.orientation)
+    (sx, sy), (dx, dy) = fit.scale, fit.shift
+    height, width = one.rgb.shape[:2]
+    left, top = dx + 0.5 - 0.5 * sx, dy + 0.5 - 0.5 * sy
+    right, bottom = left + sx * there.shape[1], top + sy * there.shape[0]
+    x0, y0, x1, y1 = max(0.0, left), max(0.0, top), min(width, right), min(height, bottom)
+    coarse = max(1.0, (sx * sy) ** 0.5)
+    size = round((x1 - x0) / coarse), round((y1 - y0) / coarse)
+    if min(size) < _LEAST_PX:
+        return None
+    area = (x1 - x0) * (y1 - y0)
+    shares = area / (width * height), area / ((right - left) * (bottom - top))
+    inside = ((x0 - left) / sx, (y0 - top) / sy, (x1 - left) / sx, (y1 - top) / sy)
+    return Overlap(_cut(one.rgb, (x0, y0, x1, y1), size), _cut(there, inside, size), shares)
+
+
+def shape(seen: Overlap) -> Shape:
+    """Compare the drawing block by block."""
+    height, width = seen.a.shape[:2]
+    scale = min(1.0, _SHAPE_PX / max(height, width))
+    size = (max(_BLOCK_PX, round(width * scale)), max(_BLOCK_PX, round(height * scale)))
+    a, b = (cv2.resize(p @ _GREY, size, interpolation=cv2.INTER_AREA) for p in (seen.a, seen.b))
+    block, half = (_BLOCK_PX, _BLOCK_PX), _BLOCK_PX // 2
+
+    def mean(array: NDArray) -> NDArray:
+        return cv2.blur(array, block)[half::half, half::half]
+
+    at_a, at_b = mean(a), mean(b)
+    of_a = np.sqrt(np.maximum(mean(a * a) - at_a**2, 0))
+    of_b = np.sqrt(np.maximum(mean(b * b) - at_b**2, 0))
+    together = (mean(a * b) - at_a * at_b) / np.maximum(of_a * of_b, 1e-3)
+    shown = (of_a > 1.5 + 0.25 * np.median(of_a)) | (of_b > 1.5 + 0.25 * np.median(of_b))
+    if not shown.any():
+        return Shape(0, 1.0, 1.0)
+    like = together[shown]
+    return Shape(int(shown.sum()), float((like > _LIKE).mean()), float(np.median(like)))
+
+
+def colour(seen: Overlap) -> Colour:
+    """Compare the colours of small averages, so that a pixel's shift does not matter."""
+    height, width = seen.a.shape[:2]
+    scale = _COLOUR_PX / max(height, width)
+    size = (max(4, round(width * scale)), max(4, round(height * scale)))
+    a, b = (
+        cv2.resize(p, size, interpolation=cv2.INTER_AREA).reshape(-1, 3) for p in (seen.a, seen.b)
+    )
+    lines = [_line(a[:, c], b[:, c]) for c in range(3)]
+    gain, offset = (tuple(line[i] for line in lines) for i in (0, 1))
+    left = np.abs(a * np.float32(gain) + np.float32(offset) - b).mean(axis=1)
+    return Colour(
+        gain=gain,
+        offset=offset,
+        apart=float(np.median(np.abs(a - b).mean(axis=1))),
+        left=float(np.median(left)),
+        light=float(np.median((b.mean(axis=1) + 1) / (a.mean(axis=1) + 1))),
+        spreads=(float(a.mean(axis=1).std()), float(b.mean(axis=1).std())),
+        hues=(_hues(a), _hues(b)),
+        same_hues=_same_hues(a, b),
+    )
+
+
+def spots(seen: Overlap, tone: Colour | None = None) -> Spots:
+    """Compare pixel by pixel, after giving the one the other's `tone`.
+
+    A pixel differs when it is beyond all its neighbours' values in the other picture: a shift of
+    half a pixel, ringing and blur do not count.
+    """
+    a = seen.a if tone is None else seen.a * np.float32(tone.gain) + np.float32(tone.offset)
+    a, b = (cv2.GaussianBlur(p @ _GREY, (0, 0), 0.7) for p in (a, seen.b))
+    off = np.maximum(_beyond(a, b), _beyond(b, a))
+    hit = off > max(_FAINT, 4 + _NOISE * float(np.percentile(off, 75)))
+    spot = _coherent(hit)
+    scattered = float((hit & ~spot).mean())
+    if not spot.any():
+        return Spots(0.0, 0.0, 1.0, 1, scattered)
+    height, width = spot.shape
+    y, x = np.nonzero(spot)
+    near_x = np.minimum(x, width - 1 - x) < 0.15 * width
+    near_y = np.minimum(y, height - 1 - y) < 0.15 * height
+    glass, bearer = _glass(a, b, spot)
+    return Spots(float(spot.mean()), float((near_x | near_y).mean()), glass, bearer, scattered)
+
+
+def lines(seen: Overlap, tone: Colour | None = None) -> tuple[int, int]:
+    """Return how many evenly spaced columns and rows run through one picture only."""
+    a = seen.a if tone is None else seen.a * np.float32(tone.gain) + np.float32(tone.offset)
+    a, b = a @ _GREY, seen.b @ _GREY
+    return _comb(a, b), _comb(a.T, b.T)
+
+
+def _cut(rgb: Pixels, box: Box, size: tuple[int, int]) -> Floats:
+    """Return the part of a picture inside `box` at a size (width, height), averaged by area."""
+    x0, y0, x1, y1 = box
+    kx, ky = (x1 - x0) / size[0], (y1 - y0) / size[1]
+    source = rgb.astype(np.float32)
+    if max(kx, ky) > 1.2:
+        less = (max(1, round(rgb.shape[1] / kx)), max(1, round(rgb.shape[0] / ky)))
+        fx, fy = less[0] / rgb.shape[1], less[1] / rgb.shape[0]
+        source = cv2.resize(source, less, interpolation=cv2.INTER_AREA).astype(np.float32)
+        x0, kx, y0, ky = x0 * fx, kx * fx, y0 * fy, ky * fy
+    matrix = np.array([[kx, 0, x0 + 0.5 * kx - 0.5], [0, ky, y0 + 0.5 * ky - 0.5]])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    part = cv2.warpAffine(source, matrix, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
+    return part.astype(np.float32, copy=False)
+
+
+def _line(a: NDArray, b: NDArray) -> tuple[float, float]:
+    """Return gain and offset of b against a; what most values agree on, outliers left out."""
+    keep = np.ones(len(a), bool)
+    gain, offset = 1.0, 0.0
+    for _ in range(4):
+        u, v = a[keep], b[keep]
+        gain = float(((u - u.mean()) * (v - v.mean())).mean() / u.var()) if u.var() > 4 else 1.0
+        offset = float(v.mean() - gain * u.mean())
+        error = np.abs(gain * a + offset - b)
+        keep = error <= max(2.0, float(np.percentile(error, 70)))
+    return gain, offset
+
+
+def _hues(colours: NDArray) -> float:
+    """Return the spread of colours (n, 3) across their main direction, over that along it."""
+    along, across, _ = np.linalg.svd(colours - colours.mean(axis=0), compute_uv=False)
+    return float(across / (along + 2.0 * len(colours) ** 0.5))
+
+
+def _same_hues(a: NDArray, b: NDArray) -> float:
+    """Return the cosine between what makes a and b (n, 3) coloured; 1 when either hardly is."""
+    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
+    off = np.linalg.norm(a - b, axis=1)
+    a, b = (p[off <= np.percentile(off, 80)] for p in (a, b))  # a title has its own colours
+    sizes = np.linalg.norm(a), np.linalg.norm(b)
+    if min(sizes) < _COLOURED * a.size**0.5:
+        return 1.0
+    return float((a * b).sum() / (sizes[0] * sizes[1]))
+
+
+def _beyond(a: NDArray, b: NDArray) -> NDArray:
+    """Return how far a is outside of what b shows within a pixel [levels]."""
+    around = np.ones((3, 3), np.uint8)
+    return np.maximum(np.maximum(a - cv2.dilate(b, around), cv2.erode(b, around) - a), 0)
+
+
+def _coherent(hit: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pieces that are large enough for a letter, without the noise."""
+    joined = cv2.morphologyEx(hit.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= _LETTER_PX
+    large[0] = False
+    return large[labels]
+
+
+def _glass(a: NDArray, b: NDArray, spot: NDArray[np.bool_]) -> tuple[float, int]:
+    """Return how well one picture's spots are the other's seen through glass, and who bears them.
+
+    Through glass of one colour the ground keeps its shape and loses contrast. Opaque spots keep
+    nothing of it, and have an edge all around where the other's ground goes on.
+    """
+    u, v = a[spot], b[spot]
+    gain, offset = _line(u, v)
+    error = np.abs(gain * u + offset - v)
+    clear = error <= np.percentile(error, 70)  # the rims of letters are half glass
+    through = 0.0
+    if v[clear].std() > 1 and u[clear].std() > 1:
+        through = max(0.0, float(np.corrcoef(u[clear], v[clear])[0, 1]))
+    if through > 0.7:
+        return through, int(gain < 1)
+    rim = cv2.morphologyEx(spot.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
+    steps = []
+    for p in (a, b):
+        slope = np.hypot(cv2.Sobel(p, cv2.CV_32F, 1, 0), cv2.Sobel(p, cv2.CV_32F, 0, 1))
+        steps.append(float(np.median(slope[rim.astype(bool)])))
+    return through, int(steps[1] > steps[0])
+
+
+def _comb(a: NDArray, b: NDArray) -> int:
+    """Return how many columns at even distances stand out in one picture and not in the other."""
+    stand_a, stand_b = _stands(a), _stands(b)
+    off, most = np.abs(stand_a - stand_b), np.maximum(np.abs(stand_a), np.abs(stand_b))
+    off[off < _ALONE * most] = 0
+    off[off < max(_LINE, 6 * float(np.median(most)))] = 0
+    peaks = [i for i in np.flatnonzero(off) if off[i] == off[max(0, i - 2) : i + 3].max()]
+    if len(peaks) < _LEAST_LINES:
+        return 0
+    at, weight = np.array(peaks, float), off[peaks]
+    best = 0
+    for first in np.argsort(weight)[-3:]:
+        for gap in np.abs(at - at[first])[np.arange(len(at)) != first]:
+            for period in gap / np.arange(1, 1 + min(8, int(gap // _LEAST_PERIOD_PX))):
+                steps = np.round((at - at[first]) / period)
+                on = np.abs(at - at[first] - steps * period) < max(1.5, 0.02 * period)
+                slots = len(set(steps[on]))
+                full = steps[on].max() - steps[on].min() + 1
+                if weight[on].sum() > 0.75 * weight.sum() and slots >= max(_LEAST_LINES, full / 2):
+                    best = max(best, slots)
+    return best
+
+
+def _stands(grey: NDArray) -> NDArray:
+    """Return how far each column is off the median of the five around it, in most of its parts."""
+    parts = np.stack([p.mean(axis=0) for p in np.array_split(grey, _PARTS)]).astype(np.float32)
+    if parts.shape[1] < 6:
+        return np.zeros(parts.shape[1])
+    return np.median(parts - [cv2.medianBlur(p[None, :], 5)[0] for p in parts], axis=0)
