@@ -11,8 +11,9 @@ from PIL import Image, ImageFilter
 from prune_pictures import add, make_dataset, painted, ruled
 
 from mapmaker.prune.features import Features, measure
-from mapmaker.prune.gridlines import choose_grid, find_grid
+from mapmaker.prune.gridlines import find_grid
 from mapmaker.prune.hashes import ORIENTATIONS, changed, dhashes, near_pairs, phashes, shrink, turn
+from mapmaker.prune.priors import choose_grid
 from mapmaker.prune.sharpness import fineness
 from mapmaker.prune.store import FeatureStore
 

@@ -7,7 +7,7 @@ from typing import Any
 from mapmaker.errors import MapmakerError
 from mapmaker.prune.consent import Consent
 from mapmaker.prune.decisions import Decisions
-from mapmaker.prune.gridlines import choose_grid
+from mapmaker.prune.priors import choose_grid
 from mapmaker.prune.quarantine import locate
 from mapmaker.prune.store import Features, FeatureStore
 from mapmaker.scrape.tombstones import Tombstones

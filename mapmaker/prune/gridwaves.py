@@ -1,0 +1,170 @@
+"""How line-like each column and row of a picture is, and which waves that profile is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_BLOCK_PX = 32  # a line is straight: averaging along it keeps it, and cancels texture
+_NEAR_PX = 41  # what a line must stand out from
+_FAINT = 1.5  # grey levels: what stands out from less than this is noise
+_LOUD = 5.0  # times its neighbourhood; a wall counts no more than that
+_SMOOTH_PX = 31
+_LOWEST, _HIGHEST = -4.0, 8.0  # spreads
+_LOUDEST = 60.0  # no single wave outweighs the others
+_JPEG_PX = 8
+_HARMONICS, _LEAST_HARMONICS = 12, 3
+_FINEST = 0.45  # cycles a pixel
+_BLUR_PX = 1.6  # a line shows with both its sides; its middle is where it lies
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How line-like each pixel column (or row) is: a line, or both sides of a seam, stands out.
+
+    heights: in robust spreads, mean 0 near by. signal: the same, clipped so that neither one black
+    wall nor one bright label outweighs many faint lines, without the edges of JPEG's blocks.
+    """
+
+    heights: Floats
+    signal: Floats
+
+    def __len__(self) -> int:
+        return len(self.signal)
+
+
+def profiles(grey: NDArray[np.uint8]) -> tuple[Profile, Profile]:
+    """Return the profiles of the columns and of the rows of a grey picture (H, W).
+
+    Fine lines show at native resolution, wobbly and broad ones at half of it; both are added up.
+    """
+    height, width = grey.shape
+    half = shrunk(grey, (width // 2, height // 2))
+    across, down = (_both(_heights(grey, axis), _heights(half, axis)) for axis in (1, 0))
+    return across, down
+
+
+def shrunk(grey: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the picture averaged by area to size (width, height)."""
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _both(fine: Floats, broad: Floats) -> Profile:
+    places = (np.arange(len(fine)) + 0.5) * len(broad) / len(fine) - 0.5
+    broad = np.interp(places, np.arange(len(broad)), broad)
+    signal = np.clip(fine, _LOWEST, _HIGHEST) + np.clip(broad, _LOWEST, _HIGHEST)
+    for place in range(_JPEG_PX):  # or the blocks leak into every wave
+        signal[place::_JPEG_PX] -= signal[place::_JPEG_PX].mean()
+    return Profile(fine + broad, signal)
+
+
+def _heights(grey: NDArray[np.uint8], axis: int) -> Floats:
+    """Return how much each column (axis 1) or row (axis 0) stands out, in robust spreads.
+
+    The picture is averaged over strips of 32 px along the lines looked for, then every place is
+    measured against its own neighbourhood: a faint line on a quiet floor counts like a bold one
+    in a thicket.
+    """
+    bend = np.abs(
+        cv2.filter2D(_strips(grey, axis), cv2.CV_32F, np.array([[-0.5, 1.0, -0.5]], np.float32))
+    )
+    around = cv2.blur(bend, (_NEAR_PX, 1)) + _FAINT
+    mean = np.minimum(bend / around, _LOUD).mean(axis=0)
+    heights = (mean - cv2.blur(mean[None], (_SMOOTH_PX, 1))[0]).astype(np.float64)
+    return heights / (1.4826 * float(np.median(np.abs(heights - np.median(heights)))) + 1e-6)
+
+
+def _strips(grey: NDArray[np.uint8], axis: int) -> NDArray[np.float32]:
+    """Return the picture averaged over strips along the lines looked for: (strips, length)."""
+    along = grey.shape[1 - axis]
+    count = max(1, along // _BLOCK_PX)
+    strips = []
+    for first, last in pairwise(along * i // count for i in range(count + 1)):
+        part = grey[first:last] if axis else grey[:, first:last]
+        total = cv2.reduce(part, 1 - axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+        strips.append(np.ravel(total).astype(np.float32) / (last - first))
+    return np.stack(strips)
+
+
+def scores(profile: Profile, cells: Floats) -> Floats:
+    """Return for each distance [px] how much of the profile is a comb of lines that far apart.
+
+    Lines at one distance make a comb; a comb's spectrum is a comb again. The score is the energy
+    at the first twelve harmonics above the noise, over the root of their number (which is what
+    tells a square from half or two of it). JPEG's own lattice of 8 px is left out.
+    """
+    energy, size = _energy(profile.signal)
+    total, count = np.zeros(len(cells)), np.zeros(len(cells))
+    for harmonic in range(1, _HARMONICS + 1):
+        places = np.round(harmonic / cells * size).astype(int)
+        found = energy[np.minimum(places, len(energy) - 1)]
+        use = (harmonic / cells < _FINEST) & ~np.isnan(found)
+        total += np.where(use, found, 0.0)
+        count += use
+    score = np.where(count >= _LEAST_HARMONICS, total / np.sqrt(np.maximum(count, 1)), 0.0)
+    return np.maximum(score, 0.0)
+
+
+def _energy(signal: Floats) -> tuple[Floats, int]:
+    """Return (spectral energy over its neighbourhood's, less 1; length of the transform).
+
+    Frequencies of the JPEG lattice are NaN.
+    """
+    length = len(signal)
+    size = 1 << int(np.ceil(np.log2(length * 8)))
+    energy = np.abs(np.fft.rfft(signal, size)) ** 2
+    width = 2 * (size // length * 20) + 1
+    ground = np.exp(cv2.blur(np.log(energy + 1e-9)[None], (width, 1))[0] + np.euler_gamma)
+    energy = np.minimum(energy / np.maximum(ground, 1e-3 * np.median(ground) + 1e-9), _LOUDEST)
+    frequency = np.arange(len(energy)) / size
+    lattice = np.abs(frequency - np.round(frequency * _JPEG_PX) / _JPEG_PX) < 1.5 / length
+    return np.where(lattice, np.nan, energy - 1.0), size
+
+
+def strengths(profiled: Sequence[Profile], cells: Floats) -> Floats:
+    """Return how well a comb at each distance [px] fits all profiles together, any unit."""
+    return np.sum([np.abs(_waves(p.signal, cells)).sum(axis=1) for p in profiled], axis=0)
+
+
+def refine(profiled: Sequence[Profile], cell_px: float, step: float) -> float:
+    """Return the distance near `cell_px` whose comb fits best, without the transform's raster.
+
+    step is the raster's, relative.
+    """
+    for reach, count in ((2.0, 17), (0.25, 9)):
+        near = cell_px * np.exp(np.linspace(-reach * step, reach * step, count))
+        cell_px = float(near[int(np.argmax(strengths(profiled, near)))])
+    return cell_px
+
+
+def fits(profile: Profile, cell_px: float) -> tuple[Floats, Floats]:
+    """Return the places a first line can have, from the edge of the first pixel, and their fit."""
+    waves = _waves(profile.signal, np.array([cell_px]))[0]
+    harmonics = np.arange(1, len(waves) + 1)
+    waves = waves * np.exp(-2 * (np.pi * _BLUR_PX / cell_px * harmonics) ** 2)
+    offsets = np.arange(0.0, cell_px, 0.1)
+    turns = np.exp(2j * np.pi / cell_px * harmonics[:, None] * offsets)
+    return (offsets + 0.5) % cell_px, (waves @ turns).real  # pixel i is centred on i + 0.5
+
+
+def _waves(signal: Floats, cells: Floats) -> NDArray[np.complex128]:
+    """Return the signal's waves at the first harmonics of each distance: (cells, harmonics)."""
+    count = int(np.clip(_FINEST * cells.min(), 1, _HARMONICS))
+    base = np.exp(-2j * np.pi / cells[:, None] * np.arange(len(signal))[None, :])
+    wave, waves = np.ones_like(base), []
+    for _ in range(count):
+        wave = wave * base
+        waves.append(wave @ signal)
+    return np.stack(waves, axis=1)
+
+
+def line_heights(profile: Profile, cell_px: float, phase: float) -> Floats:
+    """Return how much each line of a lattice stands out; the first lies at `phase` [px]."""
+    heights = np.ravel(cv2.blur(profile.heights[None], (3, 1)))
+    lines = np.arange(phase % cell_px, len(heights), cell_px)
+    return np.interp(lines - 0.5, np.arange(len(heights)), heights)
