@@ -34,6 +34,7 @@ COMMANDS = {
     "pack": ("pack", "Cut, augment and write shards of the pictures that were kept."),
     "train": ("train", "Train a net on a data set."),
     "sample": ("sample", "Make new maps."),
+    "export": ("export", "Write a data set in a form that other people's tools read."),
     "forget": ("forget", "Remove pictures for good: no scrape or import brings them back."),
     "list": ("list_", "List sources, data sets, runs or architectures."),
     "doctor": ("doctor", "Say what this machine can do, after trying it."),

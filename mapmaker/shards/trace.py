@@ -57,15 +57,18 @@ def list_samples(dataset: Dataset, folder: Path, rows: Mapping[str, Row]) -> Pat
     """
     path, marks = folder / SAMPLES, marks_of(dataset)
     digest = hashlib.sha256()
-    for line in _lines(folder, rows, marks):
-        digest.update(line)
+    for line in sample_lines(folder, rows, marks):
+        digest.update(_encoded(line))
     if not path.is_file() or sha256_of(path) != digest.hexdigest():
         with atomic_file(path) as beside, beside.open("wb") as file:
-            file.writelines(_lines(folder, rows, marks))
+            file.writelines(map(_encoded, sample_lines(folder, rows, marks)))
     return path
 
 
-def _lines(folder: Path, rows: Mapping[str, Row], marks: Mapping[str, Mark]) -> Iterator[bytes]:
+def sample_lines(
+    folder: Path, rows: Mapping[str, Row], marks: Mapping[str, Mark]
+) -> Iterator[dict[str, Any]]:
+    """Yield what is told of each sample of the shards in `folder`, in their order."""
     shards = open_shards(folder)
     ids = shards.column("sha256")
     crops, views, squares = (shards.column(name) for name in ("crop", "variant", "squares"))
@@ -77,8 +80,12 @@ def _lines(folder: Path, rows: Mapping[str, Row], marks: Mapping[str, Mark]) -> 
             line |= {"split": shard["split"], "picture": id, **of_picture(rows[id], marks.get(id))}
             line |= {"crop": int(crops[at]), "variant": int(views[at])}
             line |= {"squares": int(squares[at])}
-            yield json.dumps(line, ensure_ascii=False).encode() + b"\n"
+            yield line
             at += 1
+
+
+def _encoded(line: Mapping[str, Any]) -> bytes:
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 
 def of_picture(row: Row, mark: Mark | None) -> dict[str, Any]:
