@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapmaker.errors import MissingPart, UnsafeInput
-from mapmaker.prune.decisions import Decisions, Mark
+from mapmaker.prune.decisions import Decisions, Mark, Step
 
 A, B = "a" * 64, "b" * 64
 
@@ -44,9 +44,9 @@ def test_undo_goes_back_mark_by_mark_and_keeps_the_history(decisions: Decisions)
     undone = [decisions.undo(), decisions.undo(), decisions.undo()]
 
     assert undone == [
-        Mark(B, "undecided", "", ""),
-        Mark(A, "drop", "rule says so", "small@1"),
-        None,
+        [Mark(B, "undecided", "", "")],
+        [Mark(A, "drop", "rule says so", "small@1")],
+        [],
     ]
     assert [row["undoes"] for row in decisions.history()] == [None, None, None, 3, 2]
     assert len(decisions.history(B)) == 2
@@ -63,12 +63,108 @@ def test_undoing_everything_is_the_beginning(
         decisions.mark(id, state)
 
     for _ in marks:
-        assert decisions.undo() is not None
+        assert decisions.undo() != []
 
-    assert decisions.undo() is None
+    assert decisions.undo() == []
     assert {decisions.state(id) for id in (A, B)} == {"undecided"}
     assert len(decisions.history()) == 2 * len(marks)
     decisions.close()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(["keep", "drop", "undecided", "undo", "redo"]), max_size=25))
+def test_undo_and_redo_are_those_of_any_editor(
+    tmp_path_factory: pytest.TempPathFactory, actions: list[str]
+) -> None:
+    """Undo and redo go as two plain stacks do; a new mark forgets what was undone."""
+    decisions = Decisions(tmp_path_factory.mktemp("marks") / "decisions.db")
+    past, now, future = [], "undecided", []
+    for action in actions:
+        if action == "undo":
+            decisions.undo()
+            if past:
+                future.append(now)
+                now = past.pop()
+        elif action == "redo":
+            decisions.redo()
+            if future:
+                past.append(now)
+                now = future.pop()
+        else:
+            decisions.mark(A, action)
+            past.append(now)
+            now, future = action, []
+
+        assert decisions.state(A) == now
+    decisions.close()
+
+
+def test_marks_made_together_are_undone_together(decisions: Decisions) -> None:
+    """Accepting forty suggestions is one step: one undo takes it back, one redo does it again."""
+    decisions.mark(A, "keep")
+    decisions.mark_all([Mark(A, "drop", "", "person"), Mark(B, "drop", "", "person")])
+
+    undone = decisions.undo()
+    after = (decisions.state(A), decisions.state(B))
+    redone = decisions.redo()
+
+    assert after == ("keep", "undecided")
+    assert {m.id for m in undone} == {m.id for m in redone} == {A, B}
+    assert (decisions.state(A), decisions.state(B)) == ("drop", "drop")
+
+
+def test_undoing_an_older_step_leaves_what_was_decided_later(decisions: Decisions) -> None:
+    """Two tabs: what one takes back does not overwrite what the other has decided since."""
+    here, there = Mark(A, "drop", "", "person"), Mark(A, "keep", "", "person")
+    decisions.take([Step("mark", (here,), name="tab1-1"), Step("mark", (there,), name="tab2-1")])
+
+    decisions.take([Step("undo", of="tab1-1", name="tab1-2")])
+    assert decisions.state(A) == "keep"
+
+    decisions.take([Step("undo", of="tab2-1", name="tab2-2")])
+    assert decisions.state(A) == "undecided"
+
+
+def test_a_step_delivered_twice_is_done_once(decisions: Decisions) -> None:
+    """A sender that never heard the answer asks again; marks, undos and redos happen once."""
+    steps = [
+        Step("mark", (Mark(A, "drop", "", "person"),), name="1"),
+        Step("mark", (Mark(B, "drop", "", "person"),), name="2"),
+        Step("undo", name="3"),
+    ]
+    decisions.take(steps)
+
+    again = decisions.take(steps)
+
+    assert again == [[], [], []]
+    assert (decisions.state(A), decisions.state(B)) == ("drop", "undecided")
+
+
+def test_since_tells_only_what_is_new(decisions: Decisions) -> None:
+    """Who remembers the newest number hears of later marks alone, the last of each picture."""
+    decisions.mark(A, "keep")
+    seq, _ = decisions.since(0)
+    decisions.mark(B, "keep")
+    decisions.mark(B, "drop")
+
+    assert decisions.since(seq) == (seq + 2, {B: Mark(B, "drop", "", "person")})
+    assert decisions.since(seq + 2) == (seq + 2, {})
+
+
+def test_a_file_of_the_first_days_is_still_read(tmp_path: Path) -> None:
+    """A decisions.db made before marks had steps keeps its marks, and they can be undone."""
+    path = tmp_path / "decisions.db"
+    Decisions(path).close()
+    with sqlite3.connect(path) as old:
+        old.execute("DROP INDEX marks_by_step")
+        old.execute("ALTER TABLE marks DROP COLUMN step")
+        columns, values = "at, id, state, reason, by", "'then', ?, 'drop', '', 'person'"
+        old.execute(f"INSERT INTO marks ({columns}) VALUES ({values})", (A,))
+    old.close()
+
+    with Decisions(path) as decisions:
+        assert decisions.state(A) == "drop"
+        assert decisions.undo() == [Mark(A, "undecided", "", "")]
 
 
 def test_history_cannot_be_rewritten(decisions: Decisions, tmp_path: Path) -> None:

@@ -3,11 +3,7 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -15,6 +11,7 @@ import pytest
 import requests
 from PIL import Image
 from prune_pictures import add, make_dataset, painted
+from review_tools import marked, post, served
 
 from mapmaker.errors import BadConfig, MapmakerError, MissingPart
 from mapmaker.events import finish
@@ -23,16 +20,6 @@ from mapmaker.prune.decisions import Decisions
 from mapmaker.prune.prune import prune
 from mapmaker.studio.review import serve_review
 from mapmaker.workspace import Dataset
-
-SERVE = (
-    "import sys; from pathlib import Path; from mapmaker.workspace import Dataset\n"
-    "from mapmaker.studio.review import serve_review\n"
-    "from mapmaker.errors import MapmakerError\n"
-    "try:\n"
-    "    serve_review(Dataset(Path(sys.argv[1])), port=0, ready=lambda u: print(u, flush=True))\n"
-    "except MapmakerError as error:\n"
-    "    print(error); sys.exit(error.exit_code)\n"
-)
 
 
 @pytest.fixture
@@ -46,47 +33,33 @@ def dataset(tmp_path: Path) -> Dataset:
     return made
 
 
-@contextmanager
-def served(dataset: Dataset) -> Iterator[tuple[subprocess.Popen, str]]:
-    """Serve the page in a process of its own and give it with its URL."""
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(dataset.root)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process, process.stdout.readline().strip()
-        finally:
-            process.kill()
-
-
-def post(url: str, path: str, body: object, **headers: str) -> requests.Response:
-    own = {"Origin": url.rstrip("/"), "Sec-Fetch-Site": "same-origin"} | headers
-    own = {k.replace("_", "-"): v for k, v in own.items() if v}
-    return requests.post(url + path, json=body, headers=own, timeout=10)
-
-
 def test_the_page_is_told_everything_and_finish_ends_the_server(dataset: Dataset) -> None:
     """Names, sizes, suggestions, marks and thumbnails arrive; Finish ends with exit code 0."""
     ids = [row["id"] for row in dataset.rows()]
     with served(dataset) as (process, url):
         shown = requests.get(url + "api/pictures", timeout=10).json()
-        by_id = {p["id"]: p for p in shown["pictures"]}
         thumb = requests.get(f"{url}thumb/{ids[0]}", timeout=10)
         large = requests.get(f"{url}picture/{ids[6]}", timeout=10)
-        marked = post(url, "api/marks", {"marks": [{"id": ids[0], "state": "drop"}]})
-        undone = post(url, "api/undo", {})
-        again = post(url, "api/marks", {"marks": [{"id": ids[1], "state": "keep"}]})
+        dropped = post(url, "api/steps", marked("a", "drop", ids[0])).json()
+        undone = post(url, "api/steps", {"steps": [{"name": "b", "kind": "undo"}]}).json()
+        again = post(url, "api/steps", marked("c", "keep", ids[1])).json()
+        states = requests.get(url + "api/marks", timeout=10).json()["states"]
         pages = [requests.get(url + p, timeout=10) for p in ("", "static/review.js")]
         finished = post(url, "api/finish", {})
         code = process.wait(10)
 
+    at = {id: n for n, id in enumerate(shown["id"])}
+    rule, level, _, keeper, _ = shown["suggestions"][str(at[ids[6]])]
     assert shown["dataset"] == "own"
-    assert [p["id"] for p in shown["pictures"]] == [*ids[:3], ids[6], *ids[3:6], ids[7]]
-    assert by_id[ids[6]]["rule"] == "duplicate-near"
-    assert by_id[ids[6]]["keeper"] == "Map 2 <b>&amp;"
-    assert by_id[ids[7]]["problem"] and by_id[ids[0]]["state"] == "undecided"
+    assert shown["id"] == [*ids[:3], ids[6], *ids[3:6], ids[7]]
+    assert rule.startswith("duplicate") and level == "drop"
+    assert shown["name"][keeper] == "Map 2 <b>&amp;"
+    assert str(at[ids[7]]) in shown["problem"]
     assert Image.open(BytesIO(thumb.content)).size == (96, 96)
-    assert (large.status_code, marked.status_code, again.status_code) == (200, 200, 200)
-    assert undone.json()["mark"]["state"] == "undecided"
+    assert large.content == (dataset.root / dataset.rows()[6]["file"]).read_bytes()
+    assert dropped["marks"] == [[ids[0], "D"]]
+    assert undone["results"][0]["marks"] == [ids[0]]
+    assert (again["results"][0]["refused"], states) == ("", "uKuuuuuu")
     assert [p.status_code for p in pages] == [200, 200]
     assert "default-src 'self'" in pages[0].headers["Content-Security-Policy"]
     assert (finished.json(), code) == ({"finished": True}, 0)
@@ -97,9 +70,58 @@ def test_the_page_is_told_everything_and_finish_ends_the_server(dataset: Dataset
         }
 
 
+def test_a_keeper_is_protected(dataset: Dataset) -> None:
+    """Of a map and its copies one must stay: the last is refused, unless the group goes on purpose.
+
+    What is undone afterwards frees it again.
+    """
+    ids = [row["id"] for row in dataset.rows()]
+    keeper, copy = ids[2], ids[6]
+    with served(dataset) as (_, url):
+        first = post(url, "api/steps", marked("1", "drop", copy)).json()["results"][0]
+        last = post(url, "api/steps", marked("2", "drop", keeper)).json()["results"][0]
+        other = post(url, "api/steps", marked("3", "drop", keeper, ids[0])).json()["results"][0]
+        whole = post(url, "api/steps", marked("4", "drop", keeper, copy, whole=True)).json()
+
+    assert first["refused"] == ""
+    assert last["refused"].startswith("Map 2 <b>&amp; stays: its copy is dropped already.")
+    assert (other["marks"], "stays" in other["refused"]) == ([ids[0]], True)
+    assert whole["results"][0]["refused"] == ""
+    with Decisions(dataset.decisions) as decisions:
+        assert {i: m.state for i, m in decisions.all().items()} == dict.fromkeys(
+            (keeper, copy, ids[0]), "drop"
+        )
+
+
+def test_accepting_a_rule_says_why_for_every_picture(dataset: Dataset) -> None:
+    """A suggestion accepted with its rule leaves our reason in the history, under the person."""
+    copy = dataset.rows()[6]["id"]
+    with served(dataset) as (_, url):
+        rule = requests.get(url + "api/pictures", timeout=5).json()["suggestions"]["3"][0]
+        post(url, "api/steps", marked("1", "drop", copy, rule=rule))
+
+    with Decisions(dataset.decisions) as decisions:
+        mark = decisions.all()[copy]
+    assert mark.by == "person" and mark.reason.startswith(f"{rule}: ")
+
+
+def test_changes_of_others_are_told(dataset: Dataset) -> None:
+    """What another tab or a command has marked since is told by number, and nothing else."""
+    ids = [row["id"] for row in dataset.rows()]
+    with served(dataset) as (_, url):
+        seq = post(url, "api/steps", marked("1", "keep", ids[0])).json()["seq"]
+        with Decisions(dataset.decisions) as command:
+            command.mark(ids[1], "drop", "too dark", "dark@2")
+        told = requests.get(f"{url}api/marks?since={seq}", timeout=5).json()
+        nothing = requests.get(f"{url}api/marks?since={told['seq']}", timeout=5).json()
+
+    assert (told["seq"], told["marks"]) == (seq + 1, [[ids[1], "d"]])
+    assert nothing["marks"] == []
+
+
 def test_strangers_are_refused(dataset: Dataset) -> None:
     """Foreign hosts, foreign and missing origins, forms and embedded reads all get 403."""
-    mark = {"marks": [{"id": dataset.rows()[0]["id"], "state": "drop"}]}
+    mark = marked("1", "drop", dataset.rows()[0]["id"])
     with served(dataset) as (_, url):
         port = url.rstrip("/").rsplit(":", 1)[1]
         answers = {
@@ -112,12 +134,12 @@ def test_strangers_are_refused(dataset: Dataset) -> None:
                 headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
                 timeout=5,
             ),
-            "cross": post(url, "api/marks", mark, Sec_Fetch_Site="cross-site"),
-            "same site": post(url, "api/marks", mark, Sec_Fetch_Site="same-site"),
-            "foreign": post(url, "api/marks", mark, Origin="http://evil.example"),
-            "null": post(url, "api/marks", mark, Origin="null", Sec_Fetch_Site=""),
-            "no origin": post(url, "api/marks", mark, Origin="", Sec_Fetch_Site=""),
-            "form": post(url, "api/marks", mark, Content_Type="text/plain"),
+            "cross": post(url, "api/steps", mark, Sec_Fetch_Site="cross-site"),
+            "same site": post(url, "api/steps", mark, Sec_Fetch_Site="same-site"),
+            "foreign": post(url, "api/steps", mark, Origin="http://evil.example"),
+            "null": post(url, "api/steps", mark, Origin="null", Sec_Fetch_Site=""),
+            "no origin": post(url, "api/steps", mark, Origin="", Sec_Fetch_Site=""),
+            "form": post(url, "api/steps", mark, Content_Type="text/plain"),
             "finish": post(url, "api/finish", {}, Origin="http://evil.example"),
         }
         alive = requests.get(url, timeout=5).status_code
@@ -132,16 +154,23 @@ def test_nonsense_is_an_answer_not_a_crash(dataset: Dataset) -> None:
     """Unknown pictures and states, wrong shapes, paths and too much data are refused one by one."""
     id = dataset.rows()[0]["id"]
     bodies: list[object] = [
-        {"marks": [{"id": "0" * 64, "state": "drop"}]},
-        {"marks": [{"id": id, "state": "perhaps"}]},
-        {"marks": [{"id": [], "state": {}}]},
-        {"marks": ["x"]},
-        {"marks": 3},
+        marked("1", "perhaps", id),
+        {"steps": [{"name": "1", "kind": "mark", "drop": [[], {}]}]},
+        {"steps": [{"name": "1", "kind": "mark", "drop": id}]},
+        {"steps": [{"name": "1", "kind": "mark"}]},
+        {"steps": [{"name": "1", "kind": "undo", "drop": [id]}]},
+        {"steps": [{"name": "1", "kind": "undo", "of": 3}]},
+        {"steps": [{"name": "", "kind": "undo"}]},
+        {"steps": [{"kind": "undo"}]},
+        {"steps": ["x"]},
+        {"steps": 3},
+        {"steps": [], "since": "yesterday"},
         [],
     ]
     with served(dataset) as (_, url):
-        refused = [post(url, "api/marks", body).status_code for body in bodies]
-        much = post(url, "api/marks", {"x": "y" * 1_100_000}).status_code
+        refused = [post(url, "api/steps", body).status_code for body in bodies]
+        strange = post(url, "api/steps", marked("1", "drop", "0" * 64)).json()["results"][0]
+        much = post(url, "api/steps", {"x": "y" * 16_100_000}).status_code
         paths = [
             requests.get(url + path, timeout=5).status_code
             for path in (
@@ -154,14 +183,15 @@ def test_nonsense_is_an_answer_not_a_crash(dataset: Dataset) -> None:
         alive = requests.get(url + "api/pictures", timeout=5).status_code
 
     assert refused == [400] * len(bodies)
+    assert strange["refused"].startswith("1 of these pictures are not in this data set")
     assert (much, paths, alive) == (413, [404] * 4, 200)
 
 
 def test_a_mark_sent_again_is_one_mark(dataset: Dataset) -> None:
     """When an answer is lost the page asks again; the history has the mark once."""
-    mark = {"marks": [{"id": dataset.rows()[0]["id"], "state": "drop"}]}
+    mark = marked("tab-1", "drop", dataset.rows()[0]["id"])
     with served(dataset) as (_, url):
-        assert [post(url, "api/marks", mark).status_code for _ in range(3)] == [200] * 3
+        assert [post(url, "api/steps", mark).status_code for _ in range(3)] == [200] * 3
 
     with Decisions(dataset.decisions) as decisions:
         assert len(decisions.history()) == 1
@@ -179,10 +209,10 @@ def test_acknowledged_marks_survive_kill_nine(dataset: Dataset) -> None:
                 for turn in range(200):
                     state = ("keep", "drop")[turn % 2]
                     for id in ids:
-                        body = {"marks": [{"id": id, "state": state}]}
-                        if post(url, "api/marks", body).ok:
+                        name = f"{round_}-{turn}-{id[:8]}"
+                        if post(url, "api/steps", marked(name, state, id)).ok:
                             acknowledged[id] = state
-            except requests.ConnectionError:
+            except requests.RequestException:
                 pass
             killer.join()
         with Decisions(dataset.decisions) as decisions:
@@ -198,7 +228,7 @@ def test_acknowledged_marks_survive_kill_nine(dataset: Dataset) -> None:
 def test_signals_end_the_server_cleanly(dataset: Dataset, signum: int, code: int) -> None:
     """Ctrl-C and SIGTERM end with their own exit code and say that every mark is saved."""
     with served(dataset) as (process, url):
-        post(url, "api/marks", {"marks": [{"id": dataset.rows()[0]["id"], "state": "keep"}]})
+        post(url, "api/steps", marked("1", "keep", dataset.rows()[0]["id"]))
         os.kill(process.pid, signum)
         rest = process.stdout.read()
 
@@ -247,6 +277,21 @@ def test_dropped_and_moved_pictures_are_still_shown(dataset: Dataset) -> None:
 
     with served(dataset) as (_, url):
         thumb = requests.get(f"{url}thumb/{id}", timeout=5)
+        whole = requests.get(f"{url}picture/{id}", timeout=5)
 
-    assert thumb.status_code == 200
-    assert (dataset.root / ".thumbs" / f"{id}.webp").read_bytes() == thumb.content
+    assert (thumb.status_code, whole.headers["Content-Type"]) == (200, "image/png")
+    assert "immutable" in thumb.headers["Cache-Control"]
+
+
+def test_a_picture_browsers_do_not_know_is_converted(tmp_path: Path) -> None:
+    """A TIFF is shown in the loupe as JPEG; what a file is comes from its bytes, not its name."""
+    made = make_dataset(tmp_path)
+    painted(1, 96).save(tmp_path / "map.tif")
+    id = add(made, "map.png", (tmp_path / "map.tif").read_bytes())
+    finish(prune(made, PruneConfig(min_side_px=32)))
+
+    with served(made) as (_, url):
+        whole = requests.get(f"{url}picture/{id}", timeout=5)
+
+    assert whole.headers["Content-Type"] == "image/jpeg"
+    assert Image.open(BytesIO(whole.content)).size == (96, 96)

@@ -1,65 +1,141 @@
-// What the person decided goes to the server in order, one request at a time, until it is taken.
-// While the server is away the marks wait here and the page goes on.
+// Steps on their way to the server: written down first, sent in order, forgotten when taken.
+//
+// They lie in localStorage, so they outlive a reload of the page and a server that is away. Any tab
+// sends what lies there, one tab at a time; each step has a name, so sending it twice is harmless.
 
 const RETRY_MS = 1000;
+const MOST = 200;           // steps in one request
+const client = Math.random().toString(36).slice(2, 10);
+let stamp = 0;
 
 export class Outbox {
-  /** hear(name, value): marked, undone, waiting (how many, 0 when all is saved), refused (text). */
-  constructor(hear) {
+  /** key: of the data set; since(): the newest mark we know; hear(what, value): taken, waiting, away, refused, full. */
+  constructor(key, since, hear) {
+    this.prefix = `mapmaker/${key}/`;
+    this.since = since;
     this.hear = hear;
-    this.waiting = [];
+    this.inMemory = new Map();   // where localStorage is full or forbidden
+    this.touching = new Map();   // the pictures each step of ours is about
     this.busy = false;
+    this.finishing = null;
   }
 
-  /** Send one mark {id, state}. */
-  mark(mark) { this.push({ kind: "marks", mark }); }
+  /** Put a step in, about these picture ids; return its name. */
+  push(step, ids = []) {
+    stamp = Math.max(Date.now(), stamp + 1);
+    const name = `${client}-${stamp}`;
+    const key = `${this.prefix}${String(stamp).padStart(15, "0")}-${client}`;
+    const text = JSON.stringify({ ...step, name });
+    this.touching.set(name, ids);
+    try {
+      localStorage.setItem(key, text);
+    } catch {
+      this.inMemory.set(key, text);
+      this.hear("full");
+    }
+    this.pump();
+    return name;
+  }
 
-  /** Take back the last mark, after everything before it was saved. */
-  undo() { this.push({ kind: "undo" }); }
+  /** Return the entries [key, step] of every tab, oldest first. */
+  entries() {
+    const found = [...this.inMemory];
+    try {
+      for (let i = 0; i < localStorage.length; i += 1) {
+        const key = localStorage.key(i);
+        if (key.startsWith(this.prefix)) found.push([key, localStorage.getItem(key)]);
+      }
+    } catch { /* forbidden: then nothing lies there */ }
+    found.sort(([a], [b]) => (a > b) - (a < b));
+    return found.filter(([, text]) => text !== null).map(([key, text]) => [key, JSON.parse(text)]);
+  }
 
-  /** Tell the server that the person has finished. */
-  finish() { this.push({ kind: "finish" }); }
+  /** Return the ids of pictures whose marks the server has not taken yet. */
+  pending() {
+    const ids = new Set();
+    for (const [, step] of this.entries()) {
+      for (const id of this.touching.get(step.name) ?? []) ids.add(id);
+      for (const state of ["keep", "drop", "undecided"]) for (const id of step[state] ?? []) ids.add(id);
+    }
+    return ids;
+  }
 
-  push(job) {
-    this.waiting.push(job);
-    if (!this.busy) this.pump();
+  /** Tell the server that the person has finished, once all is taken. */
+  finish() {
+    this.finishing = true;
+    this.pump();
   }
 
   async pump() {
+    if (this.busy) return;
     this.busy = true;
-    while (this.waiting.length) {
-      const kind = this.waiting[0].kind;
-      let count = 1;
-      while (kind === "marks" && this.waiting[count]?.kind === "marks") count += 1;
-      const jobs = this.waiting.slice(0, count);
+    for (;;) {
       try {
-        const answer = await post(kind, kind === "marks" ? { marks: jobs.map((j) => j.mark) } : {});
-        this.waiting.splice(0, count);
-        this.hear("waiting", this.waiting.length, kind);
-        this.hear(kind, answer);
+        const more = await alone(this.prefix, () => this.send());
+        if (!more) break;
       } catch (error) {
-        if (error instanceof Refused) {
-          this.waiting.splice(0, count);
-          this.hear("refused", error.message);
-        } else {
-          this.hear("away", this.waiting.filter((j) => j.kind === "marks").length);
-          await new Promise((wake) => setTimeout(wake, RETRY_MS));
-        }
+        this.hear("away", { waiting: this.entries().length, why: error.spoken ?? "" });
+        await new Promise((wake) => setTimeout(wake, RETRY_MS));
       }
     }
     this.busy = false;
+    if (this.entries().length || this.finishing) this.pump();   // put in since we looked
+  }
+
+  /** Send what lies there; return whether there may be more. */
+  async send(most = MOST) {
+    const batch = this.entries().slice(0, most);
+    if (!batch.length) {
+      if (!this.finishing) return false;
+      await post("finish", {});
+      this.finishing = null;
+      this.hear("finished");
+      return false;
+    }
+    try {
+      const answer = await post("steps", { steps: batch.map(([, step]) => step), since: this.since() });
+      this.forget(batch);
+      this.hear("taken", answer);
+    } catch (error) {
+      if (!error.final) throw error;
+      if (batch.length > 1) return this.send(1);
+      this.forget(batch);
+      this.hear("refused", error.message);
+    }
+    const left = this.entries().length;
+    this.hear("waiting", left);
+    return left > 0 || Boolean(this.finishing);
+  }
+
+  forget(batch) {
+    for (const [key, step] of batch) {
+      this.inMemory.delete(key);
+      this.touching.delete(step.name);
+      try { localStorage.removeItem(key); } catch { /* it was never there */ }
+    }
   }
 }
 
-class Refused extends Error {}
+/** Whether a step was made in this tab. */
+export function ours(name) {
+  return name.startsWith(`${client}-`);
+}
 
-async function post(kind, body) {
-  const response = await fetch(`/api/${kind}`, {
+/** Run `work` while no other tab sends. */
+function alone(name, work) {
+  return navigator.locks ? navigator.locks.request(name, work) : work();
+}
+
+async function post(path, body) {
+  const response = await fetch(`/api/${path}`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
   const answer = await response.json();
-  if (!response.ok) throw new Refused(answer.error ?? response.statusText);
-  return answer;
+  if (response.ok) return answer;
+  const error = new Error(answer.error ?? response.statusText);
+  error.final = response.status === 400 || response.status === 413;
+  error.spoken = error.message;
+  throw error;
 }

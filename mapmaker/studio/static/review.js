@@ -1,299 +1,263 @@
-// The review page: a grid of pictures, one selected, one key a decision.
+// The review page: one picture selected, one key a decision. This file ties the parts together.
 
-import { Outbox } from "/static/outbox.js";
+import { Deciding } from "/static/deciding.js";
+import { WORDS, rule } from "/static/grid.js";
+import { meaning } from "/static/keys.js";
+import { Page } from "/static/page.js";
+import { fillSheet } from "/static/panels.js";
+import { Pictures } from "/static/state.js";
 
 const byId = (id) => document.getElementById(id);
-const grid = byId("grid");
-const FILTERS = {
-  all: () => true,
-  undecided: (p) => p.state === "undecided",
-  suggested: (p) => p.rule !== "",
-  dropped: (p) => p.state === "drop",
-};
-const NOTHING = {
-  all: "There is no picture in this data set.",
-  undecided: "Every picture is decided. Ctrl+Enter finishes.",
-  suggested: "We found nothing to drop.",
-  dropped: "Nothing is dropped.",
-};
-const WORDS = { keep: "kept", drop: "dropped", undecided: "not decided" };
+const MANY = 8;   // a larger group is dropped at the second press only
 
-let pictures = [];      // all, in the server's order
-let shown = [];         // those the filter lets through
-let selected = null;    // the id of one of them
-let filter = "all";
-const cards = new Map();
-const byPicture = new Map();
-const outbox = new Outbox(hear);
-
-// ---- drawing
-
-function element(name, className, text = "") {
-  const made = document.createElement(name);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
-
-function card(p) {
-  const made = element("div", "card");
-  made.id = `card-${p.id}`;
-  made.setAttribute("role", "option");
-  const frame = element("div", "frame");
-  if (p.problem) {
-    frame.append(element("div", "broken", "no picture"));
-  } else {
-    const image = element("img", "");
-    image.loading = "lazy";
-    image.decoding = "async";
-    image.alt = "";
-    image.src = `/thumb/${p.id}`;
-    frame.append(image);
-  }
-  const text = element("div", "text");
-  const name = element("div", "name", p.name);
-  name.title = p.file;
-  text.append(name, element("div", "size", p.problem ? p.file : `${p.width} × ${p.height}`));
-  if (p.rule) text.append(element("div", "why", why(p)));
-  made.append(frame, element("div", "badge"), text);
-  made.addEventListener("click", () => select(p.id));
-  made.addEventListener("dblclick", openLoupe);
-  return made;
-}
-
-function why(p) {
-  return `drop? ${p.rule.replace("-", ", ")}: ${p.reason}${p.keeper ? `; ${p.keeper} stays` : ""}`;
-}
-
-function draw(p) {
-  const c = cards.get(p.id);
-  c.dataset.state = p.state;
-  c.querySelector(".badge").textContent = { keep: "✓ keep", drop: "✕ drop", undecided: "" }[p.state];
-  const hint = p.rule ? `, suggested: ${why(p)}` : "";
-  c.setAttribute("aria-label", `${p.name}, ${WORDS[p.state]}${hint}`);
-}
-
-function drawCounts() {
-  const decided = pictures.filter((p) => p.state !== "undecided").length;
-  const dropped = pictures.filter((p) => p.state === "drop").length;
-  byId("count").textContent = `${decided} of ${pictures.length} decided · ${dropped} dropped`;
-  byId("progress").max = Math.max(1, pictures.length);
-  byId("progress").value = decided;
-  for (const button of byId("filters").children) {
-    button.querySelector("b").textContent = pictures.filter(FILTERS[button.dataset.filter]).length;
-    button.setAttribute("aria-checked", String(button.dataset.filter === filter));
-    button.tabIndex = button.dataset.filter === filter ? 0 : -1;
-  }
-}
-
-/** Show what the filter lets through; `wish` is the place to select when the selected one is gone. */
-function arrange(wish = 0) {
-  shown = pictures.filter(FILTERS[filter]);
-  grid.replaceChildren(...shown.map((p) => cards.get(p.id)));
-  byId("empty").hidden = shown.length > 0;
-  byId("empty").textContent = NOTHING[filter];
-  drawCounts();
-  if (!shown.some((p) => p.id === selected)) selected = shown[Math.min(wish, shown.length - 1)]?.id ?? null;
-  select(selected);
-}
-
-function select(id) {
-  cards.get(selected)?.setAttribute("aria-selected", "false");
-  for (const c of grid.querySelectorAll('[tabindex="0"]')) c.tabIndex = -1;
-  selected = id;
-  const chosen = cards.get(id);
-  if (!chosen) {
-    closeLoupe();
-    return;
-  }
-  chosen.setAttribute("aria-selected", "true");
-  chosen.tabIndex = 0;
-  if (!document.querySelector("dialog[open]")) chosen.focus({ preventScroll: true });
-  chosen.scrollIntoView({ block: "nearest" });
-  drawLoupe();
-}
-
-function say(text) { byId("said").textContent = text; }
+const [board, told] = await Promise.all(["/api/pictures", "/api/marks"].map(async (path) => (await fetch(path)).json()));
+const pictures = new Pictures(board);
+const page = new Page(pictures, () => acts.loupe());
+const deciding = new Deciding(pictures, board, hear);
+let goesOn = localStorage.getItem("mapmaker/goes-on") !== "no";
+let asked = null;         // the group whose dropping waits for a second press
 
 // ---- deciding
 
 function decide(state) {
-  const p = byPicture.get(selected);
+  const p = page.current;
   if (!p) return;
-  const place = shown.indexOf(p);
-  p.state = state;
-  p.by = "person";
-  draw(p);
-  outbox.mark({ id: p.id, state });
-  say(`${p.name}: ${WORDS[state]}`);
-  if (FILTERS[filter](p)) {
-    drawCounts();
-    select(shown[Math.min(place + 1, shown.length - 1)].id);
-  } else {
-    arrange(place);
-  }
-}
-
-function undone(mark) {
-  if (!mark) {
-    say("There is nothing to undo.");
+  const no = state === "drop" ? pictures.protects([p]) : "";
+  if (no) {
+    page.say(no, true);
     return;
   }
-  const p = byPicture.get(mark.id);
-  if (!p) return;
-  p.state = mark.state;
-  p.by = mark.by;
-  draw(p);
-  if (FILTERS[filter](p)) selected = swap(p.id);
-  arrange(shown.length);
-  say(`Undone. ${p.name}: ${WORDS[p.state]}`);
+  const changed = deciding.mark([p], state);
+  page.say(`${p.name}: ${WORDS[state]}`);
+  page.refresh(changed);
+  if (!goesOn) return;
+  if (page.mode === "compare") goOnComparing(p);
+  else if (p.place >= 0) page.move(1);
 }
 
-function swap(id) {
-  cards.get(selected)?.setAttribute("aria-selected", "false");
-  return id;
+/** Go to what is left to decide of the group, then to the next one. */
+function goOnComparing(p) {
+  const at = p.family.indexOf(p);
+  const rest = [...p.family.slice(at + 1), ...p.family.slice(0, at)];
+  const next = rest.find((m) => m.state === "undecided");
+  if (next) page.select(next);
+  else page.nextGroup(p);
 }
 
-/** The outbox reports here. */
-function hear(name, value) {
+/** Mark a whole group as one step and go to the next. */
+function together(steps, text) {
+  const from = page.current;
+  const changed = deciding.step(steps, { whole: true });
+  page.say(text);
+  page.refresh(changed);
+  page.nextGroup(from);
+}
+
+function keepOne() {
+  const p = page.current;
+  const copies = (p?.copies ?? []).filter((m) => m !== p);
+  if (!copies.length) {
+    page.say(p ? `${p.name} has no copies here.` : "", true);
+    return;
+  }
+  const steps = [[p, "keep"], ...copies.map((m) => [m, "drop"])];
+  together(steps, `${p.name}: kept; ${copies.length} ${copies.length > 1 ? "copies" : "copy"} dropped.`);
+}
+
+function dropGroup() {
+  const p = page.current;
+  if (!p || p.family.length < 2) {
+    page.say(p ? `${p.name} is in no group; X drops it.` : "", true);
+    return;
+  }
+  if (p.family.length > MANY && asked !== p.family) {
+    page.say(`That drops all ${p.family.length} of this group. Shift+X again does it.`, true);
+    asked = p.family;
+    return;
+  }
+  together(p.family.map((m) => [m, "drop"]), `All ${p.family.length} of this group dropped. Z takes it back.`);
+}
+
+function accept() {
+  const found = page.rules.chosen;
+  if (!found?.open.length) return;
+  const going = new Set(found.open);
+  for (const p of found.open) {
+    if (p.clusters.some((c) => c.every((m) => m.state === "drop" || going.has(m)))) going.delete(p);
+  }
+  const left = found.open.length - going.size;
+  const changed = deciding.mark([...going], "drop", { rule: found.rule });
+  page.say(`${changed.length} dropped: ${rule(found)}. Z takes them back.${left ? ` ${left} stay: nothing else is left of their maps.` : ""}`);
+  page.refresh(changed);
+}
+
+/** Show what an undo or redo has changed; null: the server knows, and `landed` brings it. */
+function turned(kind, changed) {
+  if (!changed) return;
+  if (!changed.length) {
+    page.say(`There is nothing to ${kind}.`);
+    return;
+  }
+  page.refresh(changed);
+  const p = changed.find((m) => m.place >= 0);
+  if (p && (!page.compare.open || p.family.length > 1)) page.select(p);
+  const what = changed.length > 1 ? `${changed.length} pictures` : `${changed[0].name}: ${WORDS[changed[0].state]}`;
+  page.say(`${kind === "undo" ? "Undone" : "Done again"}. ${what}`);
+}
+
+// ---- hearing from the server
+
+function hear(what, value) {
+  if (what === "changed") page.refresh(value);
+  if (what === "landed") turned(value.kind, value.pictures);
+  if (what === "refused") page.say(value, true);
+  if (what === "finished") over();
+  if (what === "stale") location.reload();
+  if (what === "full") page.say("This browser keeps no more; marks now wait in this tab alone. Leave it open.", true);
   const away = byId("away");
-  if (name === "away") {
+  if (what === "away") {
+    const waits = value.waiting === 1 ? "1 step waits" : `${value.waiting} steps wait`;
+    away.textContent = value.why || `The server is away. Go on: ${waits} here, also over a reload, and will be sent when it is back.`;
     away.hidden = false;
-    away.textContent = `The server is away. ${value === 1 ? "1 mark waits" : `${value} marks wait`} in this page; go on, and leave it open.`;
-  } else if (name === "waiting") {
+  } else if ((what === "waiting" && !value) || what === "there") {
     away.hidden = true;
-  } else if (name === "refused") {
-    away.hidden = false;
-    away.textContent = `Not saved: ${value}`;
-  } else if (name === "undo") {
-    undone(value.mark);
-  } else if (name === "finish") {
-    over();
   }
 }
 
 function over() {
-  const page = element("div", "over");
-  page.append(element("h1", "", "Saved."), element("p", "quiet", "You can close this tab; the command goes on."));
-  document.body.replaceChildren(page);
+  const end = document.createElement("main");
+  end.className = "over";
+  const { all, dropped } = pictures.counts;
+  const lines = [["h1", "Saved."], ["p", `${all - dropped} kept, ${dropped} dropped.`], ["p", "You can close this tab; the command goes on."]];
+  for (const [name, text] of lines) {
+    const line = document.createElement(name);
+    line.textContent = text;
+    end.append(line);
+  }
+  deciding.end();
+  document.body.replaceChildren(end);
 }
 
-// ---- looking closer
+// ---- what the keys do
 
-const loupe = byId("loupe");
-
-function openLoupe() {
-  if (!byPicture.get(selected) || byPicture.get(selected).problem) return;
-  loupe.showModal();
-  drawLoupe();
-}
-
-function closeLoupe() {
-  if (loupe.open) loupe.close();
-}
-
-function drawLoupe() {
-  const p = byPicture.get(selected);
-  if (!loupe.open || !p) return;
-  loupe.dataset.state = p.state;
-  const source = p.problem ? "" : `/picture/${p.id}`;
-  const image = byId("loupe-image");
-  if (image.getAttribute("src") !== source) image.setAttribute("src", source);
-  image.alt = p.name;
-  byId("loupe-name").textContent = p.name;
-  byId("loupe-text").textContent = [`${p.width} × ${p.height}`, WORDS[p.state], p.rule && why(p)].filter(Boolean).join(" · ");
-}
-
-loupe.addEventListener("close", () => select(selected));
-loupe.addEventListener("click", closeLoupe);
-
-// ---- keys
-
-function move(step) {
-  const place = shown.findIndex((p) => p.id === selected);
-  const target = Math.max(0, Math.min(shown.length - 1, place + step));
-  if (shown.length) select(shown[target].id);
-}
-
-function columns() {
-  return Math.max(1, getComputedStyle(grid).gridTemplateColumns.split(" ").length);
-}
-
-function setFilter(name) {
-  filter = name;
-  arrange();
-  say(`Showing ${name}: ${shown.length}`);
-}
-
-function nextFilter() {
-  const names = Object.keys(FILTERS);
-  setFilter(names[(names.indexOf(filter) + 1) % names.length]);
-}
-
-const KEYS = {
-  p: () => decide("keep"),
-  x: () => decide("drop"),
-  u: () => decide("undecided"),
-  z: () => outbox.undo(),
-  f: nextFilter,
-  "?": () => byId("help").showModal(),
-  enter: () => (loupe.open ? closeLoupe() : openLoupe()),
-  arrowleft: () => move(-1),
-  arrowright: () => move(1),
-  arrowup: () => move(-columns()),
-  arrowdown: () => move(columns()),
-  home: () => move(-shown.length),
-  end: () => move(shown.length),
+const acts = {
+  keep: () => decide("keep"),
+  drop: () => decide("drop"),
+  clear: () => decide("undecided"),
+  undo: () => turned("undo", deciding.undo()),
+  redo: () => turned("redo", deciding.redo()),
+  advance: () => {
+    goesOn = !goesOn;
+    localStorage.setItem("mapmaker/goes-on", goesOn ? "yes" : "no");
+    page.say(goesOn ? "A mark goes on to the next picture." : "A mark stays on its picture.");
+  },
+  keepOne,
+  dropGroup,
+  accept,
+  compare: () => {
+    const p = page.current;
+    if (page.mode === "compare") {
+      page.compare.close();
+    } else if (p && p.family.length > 1) {
+      page.loupe.close();
+      page.compare.show(p);
+    } else {
+      page.say(p ? `${p.name} is in no group. N goes to the next one.` : "", true);
+    }
+  },
+  nextGroup: () => page.nextGroup(page.current, 1),
+  lastGroup: () => page.nextGroup(page.current, -1),
+  rules: () => (page.rules.open ? page.rules.close() : page.rules.show()),
+  left: () => page.go(-1, 0),
+  right: () => page.go(1, 0),
+  up: () => page.go(0, -1),
+  down: () => page.go(0, 1),
+  pageUp: () => page.page(-1),
+  pageDown: () => page.page(1),
+  first: () => page.end(-1),
+  last: () => page.end(1),
+  loupe: () => (page.loupe.open ? page.loupe.close() : page.enlarge()),
+  zoom: () => (page.loupe.open ? page.loupe.zoom() : page.compare.zoom()),
+  filter: () => page.nextFilter(1),
+  filterBack: () => page.nextFilter(-1),
+  search: () => {
+    page.toGrid();
+    byId("search").select();
+  },
+  grid: () => page.toGrid(),
+  back: () => page.back(),
+  only: () => {
+    const found = page.rules.chosen;
+    page.toGrid();
+    pictures.filter = "all";
+    if (found) page.setSearch(`rule:${found.rule}`);
+  },
+  help: () => byId("help").showModal(),
+  finish: () => {
+    page.say("Saving …");
+    deciding.finish();
+  },
 };
-const REPEATABLE = /^arrow/;   // a held X must not drop thirty maps a second
 
 document.addEventListener("keydown", (event) => {
-  const key = event.key.toLowerCase();
-  const control = event.ctrlKey || event.metaKey;
-  if (byId("help").open || event.altKey) return;
-  if (control && key === "enter") {
-    outbox.finish();
+  if (event.target.closest("input")) return;
+  if (/^(Enter| )$/.test(event.key) && event.target.closest("button") && !event.ctrlKey) return;
+  if (event.key.startsWith("Arrow") && event.target.closest("#filters")) return;
+  if (page.mode === "help") {
+    if (!["?", "Escape"].includes(event.key)) return;
     event.preventDefault();
+    byId("help").close();
     return;
   }
-  if (control && key !== "z") return;
-  if (key === "enter" && event.target.closest("button")) return;
-  if (key.startsWith("arrow") && event.target.closest("#filters")) return;
-  const act = KEYS[key];
-  if (!act || (event.repeat && !REPEATABLE.test(key))) return;
+  const key = meaning(event, page.mode);
+  if (!key) return;
   event.preventDefault();
-  act();
+  if (event.repeat && !key.held) return;
+  if (key.act !== "dropGroup") asked = null;
+  acts[key.act]();
 });
 
+for (const button of document.querySelectorAll("[data-act]")) {
+  button.addEventListener("click", () => {
+    acts[button.dataset.act]();
+    if (page.mode === "grid" && button.dataset.act !== "search") page.focus();
+  });
+}
 byId("filters").addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (button) setFilter(button.dataset.filter);
+  if (button) page.setFilter(button.dataset.filter);
 });
 byId("filters").addEventListener("keydown", (event) => {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!step) return;
-  const names = Object.keys(FILTERS);
-  const name = names[(names.indexOf(filter) + step + names.length) % names.length];
-  setFilter(name);
-  byId("filters").querySelector(`[data-filter="${name}"]`).focus();
+  page.nextFilter(step);
+  byId("filters").querySelector("[tabindex='0']").focus();
 });
-byId("help-button").addEventListener("click", () => byId("help").showModal());
+byId("search").addEventListener("input", () => page.setSearch(byId("search").value));
+byId("search").addEventListener("keydown", (event) => {
+  if (!["Enter", "Escape", "ArrowDown"].includes(event.key)) return;
+  event.preventDefault();
+  if (event.key === "Escape") page.setSearch("");
+  page.focus();
+});
 byId("help-close").addEventListener("click", () => byId("help").close());
-byId("finish-button").addEventListener("click", () => outbox.finish());
-window.addEventListener("beforeunload", (event) => {
-  if (outbox.waiting.length) event.preventDefault();
-});
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.addEventListener("cancel", (event) => event.preventDefault());   // Esc is in the table of keys
+  dialog.addEventListener("close", () => {
+    if (page.mode === "grid") page.focus();
+    if (page.current?.place < 0 && !page.compare.open) page.arrange();
+    else page.drawCurrent();
+  });
+}
 
 // ---- beginning
 
-const answer = await (await fetch("/api/pictures")).json();
-pictures = answer.pictures;
-byId("dataset").textContent = answer.dataset;
-for (const p of pictures) {
-  byPicture.set(p.id, p);
-  cards.set(p.id, card(p));
-  draw(p);
-}
-selected = pictures.find((p) => p.state === "undecided")?.id ?? null;
-arrange();
+fillSheet();
+byId("dataset").textContent = board.dataset;
+document.title = `${board.dataset} · review`;
+deciding.begin(told);
+page.current = pictures.all.find((p) => p.state === "undecided") ?? null;
+page.arrange();
+page.focus();
+document.body.dataset.acts = Object.keys(acts).join(" ");
 document.body.dataset.ready = "yes";
