@@ -1,6 +1,8 @@
 """What the shards are made of: every picture that is whole and not dropped, with group and grid."""
 
+from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from mapmaker.prune.quarantine import locate
 from mapmaker.prune.store import Features, FeatureStore
 from mapmaker.scrape.tombstones import Tombstones
 from mapmaker.workspace import Dataset
+
+_PAGE = 500
 
 
 def features_of(dataset: Dataset) -> FeatureStore:
@@ -29,28 +33,41 @@ def kept(dataset: Dataset) -> list[dict[str, Any]]:
     MapmakerError when a picture was not measured yet, or lies in dropped/ without being dropped.
     What `refused` names is never in, whatever a person or a rule decided.
     """
-    rows, no = dataset.rows(), refused(dataset)
+    return list(each_kept(dataset))
+
+
+def each_kept(dataset: Dataset) -> Iterator[dict[str, Any]]:
+    """Yield what `kept` returns, holding a page of rows at a time. Raises as `kept`."""
+    no, done = refused(dataset), set[str]()
     if not (dataset.root / "features.db").exists():
-        raise _unready(dataset, len(rows))
+        raise _unready(dataset, sum(1 for _ in dataset.each_row()))
     with closing(features_of(dataset)) as store, Decisions(dataset.decisions) as decisions:
-        features, marks, groups = store.all(), decisions.all(), decisions.groups()
-    if missing := [r for r in rows if r["id"] not in features or r["id"] not in groups]:
-        raise _unready(dataset, len(missing))
-    chosen: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        mark, seen = marks.get(row["id"]), features[row["id"]]
-        if seen.problem or (mark and mark.state == "drop") or row["id"] in chosen:
-            continue
-        if row["id"] in no:
-            continue
-        path = dataset.root / row["file"]
-        if not path.exists():
-            raise _away(dataset, row, locate(dataset, row).exists())
-        grid = choose_grid(path, row.get("title"), (seen.width, seen.height), seen.grid)
-        has_text, light = _signs(seen)
-        known = {"group": groups[row["id"]], "grid": grid, "has_text": has_text, "light": light}
-        chosen[row["id"]] = {**row, **known}
-    return list(chosen.values())
+        marks, groups = decisions.all(), decisions.groups()
+        measured = set(store.known_ids(lasting_only=False).tolist())
+        if missing := sum(
+            row["id"].encode() not in measured or row["id"] not in groups
+            for _, row in dataset.each_row()
+        ):
+            raise _unready(dataset, missing)
+        every = (row for _, row in dataset.each_row())
+        while page := list(islice(every, _PAGE)):
+            features = store.some(row["id"] for row in page)
+            for row in page:
+                mark, seen = marks.get(row["id"]), features[row["id"]]
+                if seen.problem or (mark and mark.state == "drop") or row["id"] in no:
+                    continue
+                if row["id"] not in done:
+                    done.add(row["id"])
+                    yield _kept(dataset, row, seen, groups[row["id"]])
+
+
+def _kept(dataset: Dataset, row: dict[str, Any], seen: Features, group: str) -> dict[str, Any]:
+    path = dataset.root / row["file"]
+    if not path.exists():
+        raise _away(dataset, row, locate(dataset, row).exists())
+    grid = choose_grid(path, row.get("title"), (seen.width, seen.height), seen.grid)
+    has_text, light = _signs(seen)
+    return {**row, "group": group, "grid": grid, "has_text": has_text, "light": light}
 
 
 def refused(dataset: Dataset) -> dict[str, str]:

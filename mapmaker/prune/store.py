@@ -76,12 +76,14 @@ class FeatureStore:
         """Return the ids that need no measuring; for a big data set see `known_ids`."""
         return {id.decode() for id in self.known_ids()}
 
-    def known_ids(self) -> Ids:
-        """Return the ids that need no measuring, sorted, as bytes of 64 letters each."""
-        query = "SELECT id FROM features WHERE version = ? AND lasting AND id > ? ORDER BY id"
-        pages = [
-            np.array([row["id"] for row in page], "S64") for page in self._pages(query, VERSION)
-        ]
+    def known_ids(self, *, lasting_only: bool = True) -> Ids:
+        """Return the ids that need no measuring, sorted, as bytes of 64 letters each.
+
+        lasting_only=False adds those that have been measured, but will be again.
+        """
+        query = "SELECT id FROM features WHERE version = ? AND lasting >= ? AND id > ? ORDER BY id"
+        found = self._pages(query, VERSION, int(lasting_only))
+        pages = [np.array([row["id"] for row in page], "S64") for page in found]
         return np.concatenate(pages) if pages else np.empty(0, "S64")
 
     def all(self) -> dict[str, Features]:
