@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from mapmaker.prune.shot import Shot
 VERSION = 2  # raise it when a measurement changes: remembered rows of another version are redone
 PAGE_THUMB_PX = 192
 _THUMB_QUALITY = 80
+_LEAST_PX = 32  # of a side; the signs of less mean nothing
 _DIGITS = 4  # more would only make the database longer
 
 
@@ -84,47 +86,85 @@ def measure(path: Path, id: str) -> Measured:
         return _broken(id, str(error).removeprefix("it ").rstrip("."), lasting=True)
     if cv2.getNumThreads() != 1:
         cv2.setNumThreads(1)  # many pictures at once, each on one core
-    shot = Shot(np.asarray(image))
-    return Measured(_features(shot, id), _page_thumb(shot))
+    return _measured(Shot(np.asarray(image)), id)
 
 
 def _broken(id: str, problem: str, *, lasting: bool) -> Measured:
     return Measured(Features(id=id, problem=problem), lasting=lasting)
 
 
-def _features(shot: Shot, id: str) -> Features:
-    grey = shot.grey
-    thumb = shrink(grey)
-    low, high = _span(grey)
-    mean, contrast = cv2.meanStdDev(grey)
-    signs = {
-        name: round(float(value), _DIGITS)
-        for look in _looks()
-        for name, value in look(shot).items()
-    }
-    return Features(
-        id=id,
-        width=grey.shape[1],
-        height=grey.shape[0],
-        mean=round(float(mean[0, 0]), 2),
-        contrast=round(float(contrast[0, 0]), 2),
-        span=high - low,
-        fine=signs["sharp_fine"],
-        pixels=_pixel_hash(shot.rgb),
-        phash=tuple(f"{h:016x}" for h in phashes(thumb)),
-        dhash=tuple(f"{h:016x}" for h in dhashes(thumb)),
-        grid=find_grid(grey),
-        signs=signs,
-        keys=_keys(shot),
-        thumb=np.round(thumb).astype(np.uint8).tobytes(),
-    )
-
-
-def _looks() -> tuple[Callable[[Shot], dict[str, float]], ...]:
-    """Return the measuring functions whose results are the signs."""
+def parts() -> dict[str, Callable[[Shot], Any]]:
+    """Return what is done with every whole picture, by name."""
     names = ("light", "lettering", "overlay", "view", "shadow")
     there = [n for n in names if find_spec(f"mapmaker.prune.{n}")]
-    return (sharpness, *(getattr(import_module(f"mapmaker.prune.{n}"), n) for n in there))
+    looks = {n: getattr(import_module(f"mapmaker.prune.{n}"), n) for n in there}
+    return {
+        "brightness": _brightness,
+        "pixels": _pixel_hash,
+        "hashes": _hashes,
+        "grid": _grid,
+        "sharpness": sharpness,
+        **looks,
+        "keys": _keys,
+        "page thumb": _page_thumb,
+    }
+
+
+_PLAIN = ("brightness", "pixels", "hashes", "grid", "keys", "page thumb")  # no signs
+
+
+def _measured(shot: Shot, id: str) -> Measured:
+    roomy = _roomy(shot)
+    seen = {n: part(shot if n in _PLAIN else roomy) for n, part in parts().items()}
+    signs = {
+        name: round(float(value), _DIGITS)
+        for part, values in seen.items()
+        if part not in _PLAIN
+        for name, value in values.items()
+    }
+    features = Features(
+        id=id,
+        width=shot.rgb.shape[1],
+        height=shot.rgb.shape[0],
+        fine=signs["sharp_fine"],
+        pixels=seen["pixels"],
+        grid=seen["grid"],
+        signs=signs,
+        keys=seen["keys"],
+        **seen["brightness"],
+        **seen["hashes"],
+    )
+    return Measured(features, seen["page thumb"])
+
+
+def _roomy(shot: Shot) -> Shot:
+    """Return a picture of at least 32 pixels a side: a sliver is continued beyond its edges."""
+    height, width = shot.rgb.shape[:2]
+    below, right = max(0, _LEAST_PX - height), max(0, _LEAST_PX - width)
+    if not (below or right):
+        return shot
+    wide = cv2.copyMakeBorder(shot.rgb, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    return Shot(wide.astype(np.uint8, copy=False))
+
+
+def _brightness(shot: Shot) -> dict[str, float]:
+    counts = np.cumsum(cv2.calcHist([shot.grey], [0], None, [256], [0, 256]))
+    low, high = np.searchsorted(counts, [0.01 * counts[-1], 0.99 * counts[-1]])
+    mean, contrast = (float(value[0, 0]) for value in cv2.meanStdDev(shot.grey))
+    return {"mean": round(mean, 2), "contrast": round(contrast, 2), "span": float(high - low)}
+
+
+def _hashes(shot: Shot) -> dict[str, Any]:
+    thumb = shrink(shot.grey)
+    return {
+        "phash": tuple(f"{h:016x}" for h in phashes(thumb)),
+        "dhash": tuple(f"{h:016x}" for h in dhashes(thumb)),
+        "thumb": np.round(thumb).astype(np.uint8).tobytes(),
+    }
+
+
+def _grid(shot: Shot) -> dict | None:
+    return find_grid(shot.grey)
 
 
 def _keys(shot: Shot) -> bytes:
@@ -133,9 +173,9 @@ def _keys(shot: Shot) -> bytes:
     return import_module("mapmaker.prune.localkeys").keys(shot)
 
 
-def _pixel_hash(rgb: NDArray[np.uint8]) -> str:
-    digest = hashlib.sha256(f"{rgb.shape}".encode())
-    digest.update(np.ascontiguousarray(rgb).data)
+def _pixel_hash(shot: Shot) -> str:
+    digest = hashlib.sha256(f"{shot.rgb.shape}".encode())
+    digest.update(np.ascontiguousarray(shot.rgb).data)
     return digest.hexdigest()
 
 
@@ -147,10 +187,3 @@ def _page_thumb(shot: Shot) -> bytes:
     options = [cv2.IMWRITE_JPEG_QUALITY, _THUMB_QUALITY]
     _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), options)
     return jpeg.tobytes()
-
-
-def _span(grey: NDArray[np.uint8]) -> tuple[float, float]:
-    """Return the brightness below which 1 % and 99 % of a grey picture (H, W) lie."""
-    counts = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256]))
-    low, high = np.searchsorted(counts, [0.01 * counts[-1], 0.99 * counts[-1]])
-    return float(low), float(high)
