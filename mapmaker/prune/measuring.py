@@ -110,7 +110,7 @@ def measure_new(
         store.keep_all((m.features, m.lasting) for m in waiting)
         waiting.clear()
 
-    tasks = _tasks(dataset, catalogue, new)
+    tasks = places(dataset, catalogue, new)
     batch = _batch(catalogue, new)
     with stoppable() as stop, closing(workers.imap(look, tasks, len(new), batch)) as outcomes:
         try:
@@ -135,7 +135,9 @@ def measure_new(
     return len(new)
 
 
-def _tasks(dataset: Dataset, catalogue: Catalogue, indices: list[int]) -> Iterator[Task]:
+def places(dataset: Dataset, catalogue: Catalogue, indices: list[int]) -> Iterator[Task]:
+    """Yield where some pictures lie now, among the dropped ones perhaps, in manifest order."""
+    """Yield where pictures lie: in their place, or where pruning moved them."""
     root, moved = dataset.root.absolute(), None
     for _, row in catalogue.rows(indices):
         place = root / row["file"]

@@ -125,6 +125,15 @@ class FeatureStore:
         both = np.concatenate(blobs)
         return np.concatenate(ids), both[:, 0], both[:, 1]
 
+    def keys(self) -> Iterator[tuple[str, bytes]]:
+        """Yield (id, what crops are found by) of every picture that has it, in order of ids."""
+        query = (
+            "SELECT id, keys FROM features WHERE version = ? AND id > ? "
+            "AND length(keys) ORDER BY id"
+        )
+        for page in self._pages(query, VERSION):
+            yield from ((row["id"], row["keys"]) for row in page)
+
     def known_relations(self, pairs: Iterable[tuple[str, str]], version: str) -> list[dict | None]:
         """Return what is remembered of each pair (smaller id first): None when nothing is.
 
