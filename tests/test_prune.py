@@ -192,24 +192,24 @@ def test_building_is_the_name_without_its_floor(name: str, expected: tuple) -> N
 
 
 def test_only_new_pictures_are_measured(tmp_path: Path) -> None:
-    """Ten more files cost ten measurements; renaming all of them costs none."""
+    """Ten files more than a thousand cost ten measurements; moving all of them costs none."""
     dataset = make_dataset(tmp_path)
-    for n in range(12):
-        add(dataset, f"{n}.png", painted(n, 48))
+    for n in range(1_000):
+        add(dataset, f"{n}.png", painted(n, 24))
     first = finish(prune(dataset, SMALL)).data["measured"]
-    for n in range(12, 22):
-        add(dataset, f"{n}.png", painted(n, 48))
+    for n in range(1_000, 1_010):
+        add(dataset, f"{n}.png", painted(n, 24))
 
-    more = [e for e in prune(dataset, SMALL) if isinstance(e, Step)]
+    more = [e for e in prune(dataset, SMALL) if isinstance(e, Step) and e.unit == "pictures"]
     text = dataset.manifest.read_text().replace('"pictures/', '"pictures/sub/')
     dataset.manifest.write_text(text)
     (dataset.pictures / "sub").mkdir()
     for file in dataset.pictures.glob("*.png"):
         file.rename(dataset.pictures / "sub" / file.name)
-    renamed = finish(prune(dataset, SMALL)).data["measured"]
+    moved = finish(prune(dataset, SMALL)).data["measured"]
 
-    assert (first, len(more), renamed) == (12, 10, 0)
-    assert len(kept(dataset)) == 22
+    assert (first, len(more), moved) == (1_000, 10, 0)
+    assert len(kept(dataset)) == 1_010
 
 
 def test_pruning_twice_changes_nothing(tmp_path: Path) -> None:
