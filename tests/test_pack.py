@@ -169,7 +169,7 @@ def test_no_group_is_in_two_splits(tmp_path):
 def test_unknown_grid_is_packed_and_marked(tmp_path):
     """A picture without a grid has squares 0 and cell_px 0; one enlarged has its scale above 1."""
     dataset = Workspace(tmp_path).dataset("maps")
-    add_pictures(dataset, [Image.new("RGB", (20, 20), "olive")], None)
+    add_pictures(dataset, [mark_corner(Image.new("RGB", (20, 20), "olive"))], None)
 
     _, events = pack_all(dataset, size=64)
     shards = open_shards(dataset.shards(64))

@@ -16,7 +16,7 @@ def grid(cell_px: float, *phase: float) -> dict:
 
 
 def place_all(image: Image.Image, known: dict | None, squares: int = 15, limit: int = 4):
-    return place(image, known, squares=squares, limit=limit, max_dark=0.35)
+    return place(image, known, squares=squares, limit=limit, max_dark=0.35)[0]
 
 
 @pytest.mark.parametrize(("cell_px", "phase"), [(37, (11, 5)), (20, (0, 0)), (53, (52, 1))])
@@ -99,6 +99,37 @@ def test_a_dark_map_still_gives_one_crop():
 
     assert len(crops) == 1
     assert crops[0].left > 50
+
+
+def test_nearly_empty_crops_are_left_out_and_counted():
+    """Of a wide plain with a house at its end only the crops with something in them stay."""
+    plain = np.random.default_rng(0).integers(50, 60, (200, 800, 3), dtype=np.uint8)
+    image = Image.fromarray(plain)
+    image.paste(draw_map(1, (10, 10), 20).resize((180, 180)), (610, 10))
+
+    crops, empty = place(image, None, squares=15, limit=4, max_dark=0.35, min_detail=0.02)
+
+    assert [crop.left for crop in crops] == [600]
+    assert empty == 3
+    assert place(
+        Image.fromarray(plain), None, squares=15, limit=4, max_dark=1, min_detail=0.02
+    ) == (
+        [],
+        4,
+    )
+
+
+def test_what_is_faint_in_a_dark_picture_is_not_empty():
+    """A cave of black and almost black has its shapes; so little on a bright map is grain."""
+    shades = np.random.default_rng(1).integers(0, 3, (40, 40, 1)).repeat(10, 0).repeat(10, 1) * 6
+    cave, plain = (Image.fromarray((shades + base).repeat(3, 2).astype("u1")) for base in (10, 200))
+
+    of_cave, of_plain = (
+        place(image, None, squares=15, limit=1, max_dark=1, min_detail=0.02)[1]
+        for image in (cave, plain)
+    )
+
+    assert (of_cave, of_plain) == (0, 1)
 
 
 @settings(max_examples=60, deadline=None)

@@ -156,7 +156,9 @@ def test_verify_names_the_row_of_a_flipped_bit(folder):
     data[end - 10] ^= 4
     path.write_bytes(data)
 
-    with pytest.raises(UnsafeInput, match=rf"00001\.h5 .*row \d+ \(of {owner}\)") as caught:
+    with pytest.raises(
+        UnsafeInput, match=rf"00001\.h5 .*row \d+: the sample .*, of {owner}"
+    ) as caught:
         open_shards(folder).verify()
 
     assert "mapmaker pack" in caught.value.hint
@@ -171,7 +173,7 @@ def test_verify_sees_a_flipped_bit_in_a_column(raw):
     data[where] ^= 1
     path.write_bytes(data)
 
-    with pytest.raises(UnsafeInput, match="what describes them"):
+    with pytest.raises(UnsafeInput, match="row 0: what describes the sample"):
         open_shards(raw).verify()
 
 

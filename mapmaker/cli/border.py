@@ -32,6 +32,7 @@ COMMANDS = {
     ),
     "prune": ("prune", "Drop what would teach the net nothing, then write shards."),
     "pack": ("pack", "Cut, augment and write shards of the pictures that were kept."),
+    "verify": ("verify", "Read every byte of a data set's shards and say what has changed."),
     "train": ("train", "Train a net on a data set."),
     "sample": ("sample", "Make new maps."),
     "export": ("export", "Write a data set in a form that other people's tools read."),

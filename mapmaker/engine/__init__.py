@@ -29,7 +29,7 @@ Outcome = tuple[T, Any, MapmakerError | None]  # item, result, or what was wrong
 NAMES = "auto, serial, processes:N, dask or dask:ADDRESS"
 AHEAD = 3  # batches a worker may have waiting: enough to keep it busy, few enough to stay small
 FEW_ITEMS = 24  # below this a second process costs more than it brings
-WORTH_CORES = 4  # with two, serial packs 18-26 samples a second and two processes 13-15
+WORTH_CORES = 2  # serial packs 61 samples a second, two processes 87, their start included
 
 _KNOWN = re.compile(r"auto|serial|processes:[1-9]\d{0,3}|dask(:(\w+://)?[^\s/]+:\d{1,5})?")
 

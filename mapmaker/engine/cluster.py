@@ -37,6 +37,7 @@ except ImportError as error:
     ) from error
 
 T = TypeVar("T")
+BEACON = ".beacon-"  # of a killed run some may be left
 CONNECT_S = 10.0
 COUNT_S = 5.0  # how long the number of workers is believed
 DECIDING = ("numpy", "pillow", "h5py", "opencv-python-headless")  # other versions, other bytes
@@ -192,7 +193,7 @@ class _Calm(distributed.WorkerPlugin):
 def _beacon(folder: Path | None) -> Iterator[Terms]:
     """Light a file in `folder` by which a worker can tell that it sees this very folder."""
     folder = (folder or Path(tempfile.gettempdir())).absolute()
-    path, word = folder / f".beacon-{secrets.token_hex(4)}.tmp", secrets.token_hex(16)
+    path, word = folder / f"{BEACON}{secrets.token_hex(4)}", secrets.token_hex(16)
     with speaking_of(path):
         path.write_text(word)
     try:

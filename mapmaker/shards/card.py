@@ -9,6 +9,7 @@ from mapmaker import __version__
 from mapmaker.errors import UnsafeInput
 from mapmaker.files import read_json, sha256_of, speaking_of
 from mapmaker.shards.config import PackConfig, digest
+from mapmaker.shards.walls import turned_light
 from mapmaker.shards.writer import Sample
 
 CARD = "card.json"
@@ -55,6 +56,7 @@ def describe(
         "squares": config.squares,
         "layout": config.layout,
         "seed": config.seed,
+        "light": lights(samples),
         "recipe": recipe,
         "recipe_sha256": digest(recipe),
         "count": len(samples),
@@ -70,7 +72,14 @@ def describe(
     }
 
 
-def summary(samples: Sequence[Sample], held: set[str], config: PackConfig) -> str:
+def lights(samples: Sequence[Sample]) -> dict[str, int]:
+    """Return how many samples have their shadows fall in each direction, to 45 degrees."""
+    turned = [turned_light(s.picture.light, s.view) for s in samples]
+    counts = Counter("unknown" if d < 0 else str(round(d / 45) % 8 * 45) for d in turned)
+    return dict(sorted(counts.items()))
+
+
+def summary(samples: Sequence[Sample], held: set[str], config: PackConfig, empty: int) -> str:
     """Return one line on what will be packed and what is odd about it."""
     pictures = {s.picture.id: s.picture for s in samples}.values()
     crops = {(s.picture.id, s.crop.index): s.crop for s in samples}.values()
@@ -80,6 +89,7 @@ def summary(samples: Sequence[Sample], held: set[str], config: PackConfig) -> st
             0 < c.squares < config.squares for c in crops
         ),
         "crops are enlarged more than twice": sum(config.size / c.side > 2 for c in crops),
+        "crops are left out, nearly empty": empty,
         "maps are held out": len(held),
     }
     parts = [f"{len(pictures)} pictures, {len(crops)} crops, {len(samples)} samples"]

@@ -10,7 +10,7 @@ from mapmaker.config import opt
 from mapmaker.engine import NAMES, check_name
 from mapmaker.errors import BadConfig
 
-SCHEMA = "mapmaker-shards/1"
+SCHEMA = "mapmaker-shards/2"  # 1 had no columns light and seal
 
 # Members of the square's symmetry group by the names albumentations gives them, identity first.
 SYMMETRIES: Mapping[str, tuple[str, ...]] = {
@@ -21,6 +21,7 @@ SYMMETRIES: Mapping[str, tuple[str, ...]] = {
 }
 ELEMENTS = SYMMETRIES["d4"]  # the column `variant` holds indices into this
 LAYOUTS = ("raw", "encoded")
+LIGHTS = ("any", "keep")
 SIDES_PX = (32, 1024)
 
 
@@ -33,6 +34,9 @@ class PackConfig:
     crops: int = opt(4, "At most this many crops of one picture.")
     augment: str = opt("d4", "Symmetries to draw views from.", choices=tuple(SYMMETRIES))
     views: int = opt(2, "Different views of each crop, the first as it is.")
+    light: str = opt(
+        "any", "Whether views may move where shadows fall, where that is known.", choices=LIGHTS
+    )
     layout: str = opt("raw", "Pixels (raw) or JPEG (encoded) in the shards.", choices=LAYOUTS)
     held_out: float = opt(0.1, "Share of the maps no net may learn from, for measuring.")
     seed: int = opt(0, "Where the choice of views starts.")
@@ -42,6 +46,7 @@ class PackConfig:
     )
     shard_mb: float = 256.0
     max_dark: float = 0.35  # share of a crop that may be black surround
+    min_detail: float = 0.02  # share of a crop that must differ from its commonest colour
 
     def __post_init__(self) -> None:
         low, high = SIDES_PX
@@ -53,7 +58,9 @@ class PackConfig:
         _within("seed", self.seed, 0, 2**63 - 1)
         _within("shard_mb", self.shard_mb, 0.001, 65536.0)
         _within("max_dark", self.max_dark, 0.0, 1.0)
+        _within("min_detail", self.min_detail, 0.0, 1.0)
         _one_of("augment", self.augment, SYMMETRIES)
+        _one_of("light", self.light, LIGHTS)
         _one_of("layout", self.layout, LAYOUTS)
         check_name(self.engine)
 

@@ -11,6 +11,8 @@ from PIL import Image
 MIN_CELL_PX = 4.0  # below this a grid cannot be told from texture
 SLACK_PX = 0.5  # a square cut short by this little is still whole
 DARK = 16  # a pixel whose brightest channel is below this is surround
+OTHER = 16  # levels by which a colour differs clearly in one channel
+BRIGHT = 160  # what the brightest parts of a picture come to, if it is not a dark one
 THUMB_PX = 256
 
 
@@ -33,19 +35,30 @@ class Crop:
 
 
 def place(
-    image: Image.Image, grid: Mapping[str, Any] | None, *, squares: int, limit: int, max_dark: float
-) -> list[Crop]:
-    """Return 1 to `limit` crops of an upright picture, none mostly black surround.
+    image: Image.Image,
+    grid: Mapping[str, Any] | None,
+    *,
+    squares: int,
+    limit: int,
+    max_dark: float,
+    min_detail: float = 0.0,
+) -> tuple[list[Crop], int]:
+    """Return up to `limit` crops of an upright picture, and how many more were nearly empty.
 
     With a grid {"cell_px", "phase"} every crop is whole squares at phase 0: `squares` of them a
-    side, or as many as a smaller map has. The darkest may stay when all are too dark.
+    side, or as many as a smaller map has. None is mostly black surround, but the least dark may
+    stay when all are. One is nearly empty when less than `min_detail` of it has another colour
+    than most of it; of a picture that is empty all over nothing is left.
     """
-    dark = _dark(image)
+    small = _small(image)
+    dark = small.max(axis=2) < DARK
     area = _content(dark, image.size)
     found = _on_grid(image.size, area, grid, squares, limit) or _anywhere(image.size, area, limit)
-    shares = [_share(dark, crop, image.size) for crop in found]
-    bright = [crop for crop, share in zip(found, shares, strict=True) if share <= max_dark]
-    return bright or [found[int(np.argmin(shares))]]
+    full = [crop for crop in found if detail(small, crop, image.size) >= min_detail]
+    shares = [float(_part(dark, crop, image.size).mean()) for crop in full]
+    bright = [crop for crop, share in zip(full, shares, strict=True) if share <= max_dark]
+    least = [full[int(np.argmin(shares))]] if full else []
+    return bright or least, len(found) - len(full)
 
 
 def _on_grid(
@@ -133,11 +146,22 @@ def _inside(start: float, side: float, length: float) -> float:
     return min(max(0.0, start), length - side)
 
 
-def _dark(image: Image.Image) -> np.ndarray:
-    """Return a bool map (h, w), at most THUMB_PX a side, of the pixels that are nearly black."""
+def detail(small: np.ndarray, crop: Crop, size: tuple[int, int]) -> float:
+    """Return the share of a crop, 0..1, that has clearly another colour than most of it.
+
+    small is the whole picture, shrunk: thin grid lines and paper's grain are gone from it. In a
+    dark picture smaller differences are clear.
+    """
+    part = _part(small, crop, size).reshape(-1, 3)
+    clear = min(OTHER, OTHER * float(np.percentile(small, 99)) / BRIGHT)
+    return float((np.abs(part - np.median(part, axis=0)).max(axis=1) > clear).mean())
+
+
+def _small(image: Image.Image) -> np.ndarray:
+    """Return the picture as uint8 (h, w, 3), at most THUMB_PX a side."""
     scale = min(1.0, THUMB_PX / max(image.size))
-    small = image.resize(tuple(max(1, round(s * scale)) for s in image.size), Image.Resampling.BOX)  # type: ignore[arg-type]
-    return np.asarray(small).max(axis=2) < DARK
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return np.asarray(image.resize((width, height), Image.Resampling.BOX))
 
 
 def _content(dark: np.ndarray, size: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -151,11 +175,11 @@ def _content(dark: np.ndarray, size: tuple[int, int]) -> tuple[float, float, flo
     return xs[0] * kx, ys[0] * ky, (xs[-1] + 1) * kx, (ys[-1] + 1) * ky
 
 
-def _share(dark: np.ndarray, crop: Crop, size: tuple[int, int]) -> float:
-    ky, kx = dark.shape[0] / size[1], dark.shape[1] / size[0]
+def _part(small: np.ndarray, crop: Crop, size: tuple[int, int]) -> np.ndarray:
+    """Return what of a shrunk picture lies in a crop, at least a pixel."""
+    ky, kx = small.shape[0] / size[1], small.shape[1] / size[0]
     left, top, right, bottom = crop.box
-    part = dark[
+    return small[
         math.floor(top * ky) : max(math.ceil(bottom * ky), math.floor(top * ky) + 1),
         math.floor(left * kx) : max(math.ceil(right * kx), math.floor(left * kx) + 1),
     ]
-    return float(part.mean())

@@ -11,8 +11,10 @@ from mapmaker.errors import MapmakerError
 from mapmaker.shards.config import ELEMENTS, SYMMETRIES, PackConfig
 from mapmaker.shards.crops import Crop
 from mapmaker.shards.source import Picture
+from mapmaker.shards.walls import turned_light
 from mapmaker.shards.writer import Sample, ShardJob
 
+NEAR = 30.0  # light from directions so near [degrees] looks the same; symmetries move it by more
 FEW_GROUPS = 10  # below this holding one out would take too much from training
 
 
@@ -55,20 +57,29 @@ def deal_samples(
     """
     if not any(crops.values()):
         raise MapmakerError(
-            "None of the kept pictures can be read.", hint="Fetch or import them again."
+            "None of the kept pictures can be read and has anything in it.",
+            hint="Fetch or import them again.",
         )
     return [
         Sample(picture, crop, view)
         for picture in pictures
         for crop in crops.get(picture.id, ())
-        for view in draw_views(
-            "none" if picture.upright else config.augment,
-            config.views,
-            seed=config.seed,
-            sha256=picture.id,
-            crop=crop.index,
-        )
+        for view in _views(picture, crop, config)
     ]
+
+
+def _views(picture: Picture, crop: Crop, config: PackConfig) -> list[int]:
+    """Return a crop's views: none of writing but the upright one, none that moves kept light."""
+    name, draw = "none" if picture.upright else config.augment, len(ELEMENTS)
+    views = draw_views(name, draw, seed=config.seed, sha256=picture.id, crop=crop.index)
+    if config.light == "keep" and picture.light is not None:
+        views = [v for v in views if _apart(turned_light(picture.light, v), picture.light) <= NEAR]
+    return views[: config.views]
+
+
+def _apart(one: float, other: float) -> float:
+    """Return the angle between two directions, 0..180 degrees."""
+    return abs((one - other + 180) % 360 - 180)
 
 
 def deal_shards(

@@ -7,6 +7,7 @@ packing.jsonl and is used again.
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,25 @@ from mapmaker.workspace import Dataset, locked
 FINISHED, LOOKS = "packing.jsonl", "looks.jsonl"
 AGAIN = "Run the same command again; what is finished is kept."
 
-Found = tuple[dict[str, list[Crop]], list[dict[str, str]]]
+
+@dataclass(slots=True)
+class _Found:
+    """What looking at the pictures has brought: by id where each is of one picture."""
+
+    crops: dict[str, list[Crop]] = field(default_factory=dict)
+    empty: dict[str, int] = field(default_factory=dict)  # crops with next to nothing in them
+    left_out: list[dict[str, str]] = field(default_factory=list)
+
+    def add(self, id: str, row: Mapping[str, Any]) -> None:
+        self.crops[id] = [Crop(**crop) for crop in row["crops"]]
+        self.empty |= {id: row["empty"]} if row["empty"] else {}
+
+    def card(self) -> dict[str, Any]:
+        return {
+            "left_out": sorted(self.left_out, key=lambda row: row["id"]),
+            "empty_crops": sum(self.empty.values()),
+            "empty_pictures": sorted(id for id in self.empty if not self.crops[id]),
+        }
 
 
 def pack(dataset: Dataset, config: PackConfig) -> Iterator[Event]:
@@ -50,7 +69,8 @@ def pack(dataset: Dataset, config: PackConfig) -> Iterator[Event]:
         card = present_card(folder)
         again = _wanted(config, source).items() <= card.items()
         if again and all(is_whole(folder, line) for line in card["shards"]):
-            told = terms.card(terms.rows.keys() - {left["id"] for left in card["left_out"]})
+            absent = {left["id"] for left in card["left_out"]} | set(card["empty_pictures"])
+            told = terms.card(terms.rows.keys() - absent)
             if not told.items() <= card.items():  # a licence was named, or somebody said no
                 write_json(folder / CARD, card := card | told)
             _clear(folder, card)
@@ -61,16 +81,16 @@ def pack(dataset: Dataset, config: PackConfig) -> Iterator[Event]:
 
         # Look, deal, write.
         with stoppable() as stop, _engine(config, len(pictures), folder) as engine:
-            crops, left_out = yield from _look(engine, pictures, config, folder, stop)
-            samples = deal_samples(pictures, crops, config)
+            found = yield from _look(engine, pictures, config, folder, stop)
+            samples = deal_samples(pictures, found.crops, config)
             held = held_out([s.picture.group for s in samples], config.held_out)
             jobs = deal_shards(folder, samples, held, config, card, again=again)
-            yield Note(summary(samples, held, config))
+            yield Note(summary(samples, held, config, sum(found.empty.values())))
             lines, written = yield from _write(engine, jobs, folder, card, stop)
 
         # Commit.
         card = describe(dataset.name, config, samples, held, lines) | _wanted(config, source)
-        card |= terms.card({s.picture.id for s in samples}) | {"left_out": left_out}
+        card |= terms.card({s.picture.id for s in samples}) | found.card()
         write_json(folder / CARD, card)
         _clear(folder, card)
         publish(dataset, folder, terms)
@@ -103,28 +123,32 @@ def _look(
     config: PackConfig,
     folder: Path,
     stop: StopFlag,
-) -> Generator[Event, None, Found]:
-    """Find every picture's crops; returns them by id, and the pictures that had to be left out."""
-    asks = [Look(p, config.squares, config.crops, config.max_dark) for p in pictures]
-    known = {row["key"]: row["crops"] for row in read_lines(folder / LOOKS)}
-    write_lines(folder / LOOKS, ({"key": k, "crops": c} for k, c in known.items()))
-    crops = {a.picture.id: known[a.key()] for a in asks if a.key() in known}
-    left_out = []
-    todo = [a for a in asks if a.key() not in known]
-    for ask, found, error in engine.imap(look, todo):
+) -> Generator[Event, None, _Found]:
+    """Find every picture's crops, but for those that were found before."""
+    found = _Found()
+    how = (config.squares, config.crops, config.max_dark, config.min_detail)
+    known = {row["key"]: row for row in read_lines(folder / LOOKS)}
+    write_lines(folder / LOOKS, known.values())
+    todo = []
+    for ask in (Look(picture, *how) for picture in pictures):
+        if ask.key() in known:
+            found.add(ask.picture.id, known[ask.key()])
+        else:
+            todo.append(ask)
+    for ask, row, error in engine.imap(look, todo, batch=min(8, 1 + len(todo) // 256)):
         if stop:
             raise stop.error("Stopped while placing crops.", hint=AGAIN)
         if error is None:
-            crops[ask.picture.id] = found
-            append_line(folder / LOOKS, {"key": ask.key(), "crops": found})
+            found.add(ask.picture.id, row)
+            append_line(folder / LOOKS, {"key": ask.key(), **row})
         elif isinstance(error, UnsafeInput):
-            left_out.append({"id": ask.picture.id, "reason": str(error)})
+            found.left_out.append({"id": ask.picture.id, "reason": str(error)})
             yield Note(f"Left out: {error}")
         else:
             raise error
-        yield Step("pack", len(crops) + len(left_out), len(asks), "picture", "placing crops")
-    left_out.sort(key=lambda row: row["id"])
-    return {key: [Crop(**c) for c in found] for key, found in crops.items()}, left_out
+        done = len(found.crops) + len(found.left_out)
+        yield Step("pack", done, len(pictures), "picture", "placing crops")
+    return found
 
 
 def _write(
@@ -167,6 +191,8 @@ def _clear(folder: Path, card: Mapping[str, Any]) -> None:
     with speaking_of(folder):
         (folder / FINISHED).unlink(missing_ok=True)
         (folder / LOOKS).unlink(missing_ok=True)
+        for left in folder.glob(".beacon-*"):  # of a run on a cluster that was killed
+            left.unlink(missing_ok=True)
 
 
 def _done(dataset: Dataset, card: Mapping[str, Any], *, written: int) -> Done:

@@ -1,9 +1,13 @@
-"""Reading shards: structure checked, then memory maps. Needs numpy, h5py and pillow only."""
+"""Reading shards: structure checked, then plain reads. Needs numpy, h5py and pillow only.
 
-import hashlib
+HDF5 says where the arrays lie; pixels are then read at their place, without HDF5, without a lock
+and without a file position, so threads and forked processes may share a reader.
+"""
+
 import io
 import json
 import operator
+import os
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from mapmaker.errors import MapmakerError, UnsafeInput
-from mapmaker.files import read_json, sha256_of
+from mapmaker.files import read_json
 from mapmaker.shards.config import LAYOUTS, SCHEMA, SIDES_PX
 from mapmaker.shards.scale import to_picture, to_tensor
 from mapmaker.shards.structure import COLUMNS, REMEDY, Field, check_structure
@@ -23,8 +27,7 @@ from mapmaker.shards.structure import COLUMNS, REMEDY, Field, check_structure
 __all__ = ["Shards", "open_shards", "to_picture", "to_tensor"]
 
 SPLITS = ("train", "held-out", "all")
-MAPPED_BYTES = 64_000_000  # read through a map before it is let go
-MANY_MAPS = 512  # open memory maps at a time: each holds a file handle
+MANY_FILES = 256  # open at a time; many systems allow 1024 a process
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,27 @@ class _Shard:
     fields: Mapping[str, Field]
 
 
+class _File:
+    """A file that stays open while anybody reads it, and not longer."""
+
+    def __init__(self, path: Path) -> None:
+        self.number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def read(self, into: memoryview, at: int) -> bool:
+        """Fill `into` from byte `at` on; returns whether the file had so many."""
+        while into and (got := os.preadv(self.number, [into], at)):
+            into, at = into[got:], at + got
+        return not into
+
+    def __del__(self) -> None:
+        os.close(self.number)
+
+
 class Shards:
     """The samples of a data set at one size, in a fixed order over all its shard files.
 
-    Indexing gives uint8 (H, W, 3). It pickles without any open handle, and the maps it opens when
-    first asked are the kernel's, so threads and forked processes may share one.
+    Indexing gives uint8 (H, W, 3). It pickles without any open file: what travels is the card's
+    list of shards and where the arrays lie in each.
     """
 
     def __init__(self, folder: Path, card: Mapping[str, Any], shards: Sequence[_Shard]) -> None:
@@ -47,6 +66,7 @@ class Shards:
         self.size: int = card["size"]
         self._shards = tuple(shards)
         self._starts = [0, *accumulate(s.count for s in shards)]
+        self._files: dict[int, _File] = {}
         self._maps: dict[tuple[int, str], np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -64,11 +84,8 @@ class Shards:
         Raises IndexError outside -len..len-1, UnsafeInput for a sample that cannot be decoded.
         """
         out = np.empty((len(indices), self.size, self.size, 3), np.uint8)
-        often = max(1, MAPPED_BYTES // out[:1].nbytes) if len(out) else 1
-        for place, index in enumerate(indices, 1):
-            self._read(index, out[place - 1])
-            if place % often == 0:
-                self._maps.clear()  # mapped pages count as our memory until they are let go
+        for place, index in enumerate(indices):
+            self._read(index, out[place])
         return out
 
     def indices(self, split: str = "train") -> np.ndarray:
@@ -86,7 +103,7 @@ class Shards:
         """Return one value a sample: a name of `structure.COLUMNS`. map_id comes as text."""
         if name not in COLUMNS:
             raise KeyError(f"no column {name!r}; there are {', '.join(COLUMNS)}")
-        parts = [np.array(self._map(n, name)) for n in range(len(self._shards))]
+        parts = [np.array(self.array(n, name)) for n in range(len(self._shards))]
         values = np.concatenate(parts)
         return np.char.decode(values, "utf-8", "replace") if name == "map_id" else values
 
@@ -96,13 +113,26 @@ class Shards:
         In squares, from the sample's top left, cut and turned as its pixels are.
         """
         shard, row = self._place(index)
-        if "walls" not in self._shards[shard].fields:
-            return None
-        text = self._slice(shard, row, "walls", "wall_offsets")
+        text = self.stored_walls(shard, row)
         try:
-            return json.loads(text.tobytes()) if len(text) else None
+            return json.loads(text) if text else None
         except ValueError as error:
             raise self._torn(shard, row, f"its walls are not JSON ({error})") from error
+
+    def stored(self, shard: int, row: int) -> bytearray:
+        """Return a sample as it lies in its shard: pixels, or a JPEG. Raises UnsafeInput."""
+        if self.card["layout"] == "encoded":
+            return self._slice(shard, row, "bytes", "offsets")
+        found = bytearray(self.size * self.size * 3)
+        self._fill(
+            shard, row, found, self._shards[shard].fields["images"].offset + row * len(found)
+        )
+        return found
+
+    def stored_walls(self, shard: int, row: int) -> bytes:
+        """Return the JSON of a sample's walls, b"" where it has none. Raises UnsafeInput."""
+        known = "walls" in self._shards[shard].fields
+        return bytes(self._slice(shard, row, "walls", "wall_offsets")) if known else b""
 
     @property
     def nbytes(self) -> int:
@@ -111,24 +141,36 @@ class Shards:
 
     def verify(self) -> None:
         """Read every byte. Raises UnsafeInput naming the first file that is not what was listed."""
-        for number, (shard, line) in enumerate(zip(self._shards, self.card["shards"], strict=True)):
-            if sha256_of(shard.path) != line["sha256"]:
+        from mapmaker.shards.rows import damage
+
+        for number, shard in enumerate(self._shards):
+            if found := damage(self, number):
                 raise UnsafeInput(
-                    f"{shard.path} is not what its card lists: {self._damage(number)}.",
-                    hint=REMEDY,
+                    f"{shard.path} is not what its card lists: {found[0]}", hint=REMEDY
                 )
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_maps": {}}
+        return self.__dict__ | {"_maps": {}, "_files": {}}
 
-    def _map(self, shard: int, name: str) -> np.ndarray:
-        """Return an array of a shard as a read-only memory map."""
+    def _file(self, shard: int) -> _File:
+        found = self._files.get(shard)
+        if found is None:
+            if len(self._files) >= MANY_FILES:
+                self._files.clear()
+                self._maps.clear()
+            path = self._shards[shard].path
+            check_bytes(path, self.card["shards"][shard]["bytes"])
+            self._files[shard] = found = _File(path)
+        return found
+
+    def array(self, shard: int, name: str) -> np.ndarray:
+        """Return one array of a shard, counted as the card does, as a read-only memory map."""
         found = self._maps.get((shard, name))
         if found is None:
-            if len(self._maps) >= MANY_MAPS:
-                self._maps.clear()
             path, field = self._shards[shard].path, self._shards[shard].fields[name]
-            _check_bytes(path, self.card["shards"][shard]["bytes"])
+            check_bytes(path, self.card["shards"][shard]["bytes"])
+            if len(self._maps) >= MANY_FILES:
+                self._maps.clear()
             found = np.memmap(path, field.dtype, "r", field.offset, field.shape)
             self._maps[shard, name] = found = found.view(np.ndarray)
         return found
@@ -142,21 +184,30 @@ class Shards:
         shard = bisect_right(self._starts, number) - 1
         return shard, number - self._starts[shard]
 
-    def _slice(self, shard: int, row: int, data: str, offsets: str) -> np.ndarray:
+    def _slice(self, shard: int, row: int, data: str, offsets: str) -> bytearray:
         """Return one row's bytes out of a flat array."""
-        begin, end = (int(v) for v in self._map(shard, offsets)[row : row + 2])
-        if not 0 <= begin <= end <= len(self._map(shard, data)):
+        begin, end = (int(v) for v in self.array(shard, offsets)[row : row + 2])
+        field = self._shards[shard].fields[data]
+        if not 0 <= begin <= end <= field.nbytes:
             raise self._torn(shard, row, "its offsets point nowhere")
-        return self._map(shard, data)[begin:end]
+        found = bytearray(end - begin)
+        self._fill(shard, row, found, field.offset + begin)
+        return found
+
+    def _fill(self, shard: int, row: int, into: Any, at: int) -> None:
+        """Fill a writable buffer from byte `at` of a shard on."""
+        if not self._file(shard).read(memoryview(into).cast("B"), at):
+            raise self._torn(shard, row, "the file has been cut short")
 
     def _read(self, index: SupportsIndex, out: np.ndarray) -> None:
         shard, row = self._place(index)
         if self.card["layout"] == "raw":
-            out[...] = self._map(shard, "images")[row]
+            at = self._shards[shard].fields["images"].offset + row * out.nbytes
+            self._fill(shard, row, out, at)
             return
         data = self._slice(shard, row, "bytes", "offsets")
         try:
-            with Image.open(io.BytesIO(data.tobytes()), formats=["JPEG"]) as image:
+            with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
                 if image.size != (self.size, self.size) or image.mode != "RGB":
                     raise self._torn(shard, row, f"a JPEG of {image.size} {image.mode}")
                 out[...] = np.asarray(image)
@@ -166,21 +217,6 @@ class Shards:
     def _torn(self, shard: int, row: int, what: str) -> UnsafeInput:
         return UnsafeInput(f"{self._shards[shard].path}, row {row}: {what}.", hint=REMEDY)
 
-    def _damage(self, shard: int) -> str:
-        """Say which rows of a shard differ from the digests beside them."""
-        digests, bad = self._map(shard, "digest"), []
-        for row in range(self._shards[shard].count):
-            if self.card["layout"] == "raw":
-                data = np.ascontiguousarray(self._map(shard, "images")[row])
-            else:
-                data = self._slice(shard, row, "bytes", "offsets")
-            if hashlib.sha256(data.data).digest() != digests[row].tobytes():
-                bad.append(row)
-        if not bad:
-            return "its pixels are whole, what describes them is not"
-        name = bytes(self._map(shard, "map_id")[bad[0]]).decode("utf-8", "replace")
-        return f"row {bad[0]} (of {name}) has changed, {len(bad)} rows in all"
-
 
 def open_shards(folder: Path) -> Shards:
     """Return the shards in `datasets/<name>/shards/<size>`.
@@ -189,25 +225,23 @@ def open_shards(folder: Path) -> Shards:
     reads every byte. Raises MapmakerError when there are none, UnsafeInput when they are not ours
     or not whole.
     """
+    card = open_card(folder)
+    return Shards(folder, card, [open_shard(folder, card, line) for line in card["shards"]])
+
+
+def open_card(folder: Path) -> dict[str, Any]:
+    """Return the card of the shards in `folder`. Raises as `open_shards` does."""
     path = folder / "card.json"
     if not path.is_file():
         raise MapmakerError(f"{folder} holds no shards.", hint="Write them with `mapmaker pack`.")
     card = read_json(path)
-    _check_card(path, card)
-    shards = []
-    for line in card["shards"]:
-        file = folder / line["file"]
-        _check_bytes(file, line["bytes"])
-        fields = check_structure(
-            file, layout=card["layout"], count=line["count"], size=card["size"]
+    schema = card.get("schema") if isinstance(card, dict) else None
+    if schema != SCHEMA and str(schema).startswith(SCHEMA.rpartition("/")[0]):
+        raise UnsafeInput(
+            f"{folder} holds shards of another version of mapmaker ({schema}, not {SCHEMA}).",
+            hint=REMEDY,
         )
-        shards.append(_Shard(file, line["split"], line["count"], fields))
-    return Shards(folder, card, shards)
-
-
-def _check_card(path: Path, card: Any) -> None:
-    """Raise UnsafeInput unless the card says what a reader relies on."""
-    if not isinstance(card, dict) or card.get("schema") != SCHEMA:
+    if schema != SCHEMA:
         raise UnsafeInput(f"{path} is no card of ours ({SCHEMA}).", hint=REMEDY)
     low, high = SIDES_PX
     size, lines = card.get("size"), card.get("shards")
@@ -215,6 +249,15 @@ def _check_card(path: Path, card: Any) -> None:
     good = good and isinstance(lines, list) and bool(lines) and all(map(_good_line, lines))
     if not good:
         raise UnsafeInput(f"{path} is damaged: it lists no shards we could read.", hint=REMEDY)
+    return card
+
+
+def open_shard(folder: Path, card: Mapping[str, Any], line: Mapping[str, Any]) -> _Shard:
+    """Return one shard of a card. Raises UnsafeInput when it is missing, cut short or no shard."""
+    path = folder / line["file"]
+    check_bytes(path, line["bytes"])
+    fields = check_structure(path, layout=card["layout"], count=line["count"], size=card["size"])
+    return _Shard(path, line["split"], line["count"], fields)
 
 
 def _good_line(line: Any) -> bool:
@@ -228,7 +271,7 @@ def _good_line(line: Any) -> bool:
     )
 
 
-def _check_bytes(path: Path, wanted: int) -> None:
+def check_bytes(path: Path, wanted: int) -> None:
     """Raise UnsafeInput unless the file is as long as listed: reading a map past its end kills."""
     if not path.is_file():
         raise UnsafeInput(f"{path} is missing, though the card lists it.", hint=REMEDY)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mapmaker import __version__
 from mapmaker.errors import UnsafeInput
 from mapmaker.files import sha256_of, speaking_of
 from mapmaker.picture import open_picture
@@ -28,6 +29,7 @@ class Picture:
     grid: tuple[float, float, float] | None  # cell_px, phase x, phase y
     walls: str | None = None  # sha256 of the layout it came with
     upright: bool = False  # it has writing, which no view may turn or mirror
+    light: float | None = None  # where its shadows fall [degrees]
 
     @classmethod
     def of(cls, row: Mapping[str, Any], root: Path) -> "Picture":
@@ -42,11 +44,20 @@ class Picture:
             grid=(float(grid["cell_px"]), float(x), float(y)) if grid else None,
             walls=sha256_of(layout) if layout.is_file() else None,
             upright=bool(row.get("has_text")),
+            light=None if row.get("light") is None else float(row["light"]),
         )
 
     def key(self) -> list[Any]:
         """Return what of it decides which samples come out: not where the file lies."""
-        return [self.id, self.map_id, self.group, self.grid, self.walls, self.upright]
+        return [
+            self.id,
+            self.map_id,
+            self.group,
+            self.grid,
+            self.walls,
+            self.upright,
+            self.light,
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +68,38 @@ class Look:
     squares: int
     limit: int
     max_dark: float
+    min_detail: float
 
     def key(self) -> str:
-        return digest([self.picture.id, self.picture.grid, self.squares, self.limit, self.max_dark])
+        how = [self.squares, self.limit, self.max_dark, self.min_detail]
+        return digest([__version__, self.picture.id, self.picture.grid, *how])
 
 
-def look(ask: Look) -> list[dict[str, Any]]:
-    """Return the crops of one picture as plain rows. Raises UnsafeInput for a file gone bad."""
+def look(ask: Look) -> dict[str, Any]:
+    """Return {crops, empty}: one picture's crops as plain rows, and how many had nothing in them.
+
+    Raises UnsafeInput for a file gone bad.
+    """
     grid = ask.picture.grid
     known = {"cell_px": grid[0], "phase": grid[1:]} if grid else None
-    crops = place(
+    crops, empty = place(
         read_picture(ask.picture),
         known,
         squares=ask.squares,
         limit=ask.limit,
         max_dark=ask.max_dark,
+        min_detail=ask.min_detail,
     )
-    return [asdict(crop) for crop in crops]
+    return {"crops": [asdict(crop) for crop in crops], "empty": empty}
 
 
 def read_picture(picture: Picture) -> Image.Image:
     """Return the upright RGB pixels. Raises UnsafeInput when the file is not the one kept."""
+    return open_picture(read_bytes(picture), name=picture.path)
+
+
+def read_bytes(picture: Picture) -> bytes:
+    """Return the file as it is. Raises UnsafeInput when it is not the one kept."""
     path = Path(picture.path)
     try:
         with speaking_of(path):
@@ -91,7 +113,7 @@ def read_picture(picture: Picture) -> Image.Image:
             f"{path} is not the file the manifest lists; its bytes have changed.",
             hint="Fetch it again with `mapmaker scrape` or `import`.",
         )
-    return open_picture(data, name=str(path))
+    return data
 
 
 def cut(image: Image.Image, crop: Crop, size: int) -> np.ndarray:

@@ -19,9 +19,11 @@ REMEDY = "Write it again with `mapmaker pack`."
 COLUMNS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "sha256": ("u1", (32,)),  # the source picture's id
     "digest": ("u1", (32,)),  # sha256 of the sample as stored: names the row when a bit has flipped
+    "seal": ("u1", (8,)),  # begin of the sha256 of the row's other values, its walls among them
     "group": ("<i8", ()),  # all views of one map, its floors and duplicates
     "crop": ("<i2", ()),  # which candidate crop of the picture
-    "variant": ("u1", ()),  # symmetry, an index into augment.ELEMENTS; 0 is as it was
+    "variant": ("u1", ()),  # symmetry, an index into config.ELEMENTS; 0 is as it was
+    "light": ("<f4", ()),  # where light comes from in the sample [degrees]; -1 unknown
     "squares": ("<i2", ()),  # grid squares along a side; 0 unknown
     "cell_px": ("<f4", ()),  # side of a square in the sample [px]; 0 unknown
     "scale": ("<f4", ()),  # sample px per picture px; above 1 enlarged
@@ -30,6 +32,9 @@ COLUMNS: Mapping[str, tuple[str, tuple[int, ...]]] = {
 }
 MAP_ID_BYTES = 200
 WALLS = ("walls", "wall_offsets")  # JSON of each sample's walls; only where some sample has any
+ATTRIBUTES = frozenset("schema tool recipe recipe_sha256 members seed count split".split())
+ATTRIBUTE_BYTES = 65_536  # more than this HDF5 keeps apart, and nobody has that much to say
+_KINDS = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +53,14 @@ class Field:
 def check_structure(path: Path, *, layout: str, count: int, size: int) -> dict[str, Field]:
     """Return where each array of a shard lies, having read its structure only.
 
-    Raises UnsafeInput for links, external or virtual storage, chunks, filters, another dtype or
-    shape than `count` samples of `size` px have, or arrays that do not fit into the file.
+    Raises UnsafeInput for links, external or virtual storage, chunks, filters, odd types and
+    attributes, another dtype or shape than `count` samples of `size` px have, or arrays that do
+    not fit into the file.
     """
     try:
         with _open(path) as file:
-            found = set(file)
-            names = _names(layout) | (set(WALLS) if WALLS[0] in found else set())
-            if found != names:
-                strange = ", ".join(sorted(found ^ names)[:5])
-                raise _unsafe(path, f"has or lacks {strange}")
-            fields = {name: _field(file, name, path) for name in sorted(names)}
+            _check_root(file, path, layout)
+            fields = {name: _field(file, name, path) for name in sorted(file)}
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise _unsafe(path, f"cannot be opened as HDF5 ({str(error).splitlines()[0]})") from error
     for name, field in fields.items():
@@ -75,8 +77,25 @@ def _open(path: Path) -> h5py.File:
         return h5py.File(path, "r", rdcc_nbytes=0, locking=False)
 
 
-def _names(layout: str) -> set[str]:
-    return set(COLUMNS) | ({"images"} if layout == "raw" else {"bytes", "offsets"})
+def _check_root(file: h5py.File, path: Path, layout: str) -> None:
+    """Raise unless the root holds our names, our attributes and nothing before itself."""
+    if file.userblock_size:
+        raise _unsafe(path, f"begins with {file.userblock_size} bytes of something else")
+    wanted = set(COLUMNS) | ({"images"} if layout == "raw" else {"bytes", "offsets"})
+    if len(file) > len(wanted) + len(WALLS):
+        raise _unsafe(path, f"holds {len(file)} things where {len(wanted)} belong")
+    found = set(file)
+    wanted |= set(WALLS) if WALLS[0] in found else set()
+    if found != wanted:
+        raise _unsafe(path, f"has or lacks {', '.join(sorted(found ^ wanted)[:5])}")
+    if h5py.h5a.get_num_attrs(file.id) != len(ATTRIBUTES) or set(file.attrs) != ATTRIBUTES:
+        raise _unsafe(path, "has other attributes than ours")
+    for name in ATTRIBUTES:
+        attribute = h5py.h5a.open(file.id, name.encode())
+        plain = attribute.get_space().get_simple_extent_type() == h5py.h5s.SCALAR
+        kind = attribute.get_type().get_class()
+        if not plain or kind not in _KINDS or attribute.get_storage_size() > ATTRIBUTE_BYTES:
+            raise _unsafe(path, f"has a strange attribute {name}")
 
 
 def _field(file: h5py.File, name: str, path: Path) -> Field:
@@ -85,17 +104,26 @@ def _field(file: h5py.File, name: str, path: Path) -> Field:
     data = file[name]
     if not isinstance(data, h5py.Dataset):
         raise _unsafe(path, f"holds {name} as something other than an array")
+    kind = data.id.get_type()
+    if kind.get_class() not in _KINDS or _is_text_of_any_length(kind):
+        raise _unsafe(path, f"has values of another kind in {name}")
     plist = data.id.get_create_plist()
     if plist.get_external_count():
         raise _unsafe(path, f"keeps {name} in another file")
     if plist.get_layout() != h5py.h5d.CONTIGUOUS:
         raise _unsafe(path, f"stores {name} virtual, compact or in chunks")
-    if data.dtype.hasobject or data.dtype.fields:
-        raise _unsafe(path, f"has values of type {data.dtype} in {name}")
+    if plist.get_nfilters():
+        raise _unsafe(path, f"passes {name} through a filter")
+    if h5py.h5a.get_num_attrs(data.id):
+        raise _unsafe(path, f"says more of {name} than we ever do")
     offset = data.id.get_offset()
     if offset is None:
         raise _unsafe(path, f"has no bytes for {name}")
     return Field(int(offset), data.dtype.str, tuple(map(int, data.shape)))
+
+
+def _is_text_of_any_length(kind: h5py.h5t.TypeID) -> bool:
+    return isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
 
 
 def _check_field(

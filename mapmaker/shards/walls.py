@@ -1,6 +1,7 @@
 """The walls of a sample: a picture's layout, cut to the crop and turned as the crop was."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +25,18 @@ _TURNS: Mapping[str, Callable[[float, float, float], Point]] = {
     "t": lambda x, y, s: (y, x),
     "hvt": lambda x, y, s: (s - y, s - x),
 }
+
+
+def turned_light(direction: float | None, view: int) -> float:
+    """Return where light comes from after ELEMENTS[view] [degrees], -1 when nobody knows.
+
+    As `prune.shadow` counts: 0 is from the right, 90 from the top, 135 from the top left.
+    """
+    if direction is None:
+        return -1.0
+    angle = math.radians(direction)
+    x, y = _TURNS[ELEMENTS[view]](math.cos(angle), -math.sin(angle), 0.0)
+    return round(math.degrees(math.atan2(-y, x)) % 360, 2) % 360
 
 
 def layout_file(picture: Path) -> Path:

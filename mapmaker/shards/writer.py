@@ -25,9 +25,10 @@ from mapmaker.files import atomic_file, need_room, sha256_of, sync
 from mapmaker.shards.augment import apply_view
 from mapmaker.shards.config import digest
 from mapmaker.shards.crops import Crop
+from mapmaker.shards.rows import seals
 from mapmaker.shards.source import Picture, cut, read_picture
 from mapmaker.shards.structure import COLUMNS, MAP_ID_BYTES, check_structure
-from mapmaker.shards.walls import crop_walls
+from mapmaker.shards.walls import crop_walls, turned_light
 
 STRUCTURE_BYTES = 1_000_000  # far more than the description of twelve arrays takes
 JPEG = {"format": "JPEG", "quality": 95, "subsampling": 0}  # 4:4:4 keeps coloured 1 px grid lines
@@ -82,7 +83,9 @@ def write_shard(job: ShardJob) -> dict[str, Any]:
 
     Raises MissingPart for a full disk or no permission, UnsafeInput for a picture gone bad.
     """
-    columns = _columns(job)
+    columns, walls = _columns(job), _walls(job)
+    if any(walls):
+        columns |= {"walls": np.frombuffer(b"".join(walls), "u1"), "wall_offsets": _ends(walls)}
     samples: Iterable[bytes] = (np.ascontiguousarray(p).tobytes() for p in _render(job))
     images = np.broadcast_to(np.uint8(0), (len(job.samples), job.size, job.size, 3))
     big = {"images": images}
@@ -102,6 +105,7 @@ def write_shard(job: ShardJob) -> dict[str, Any]:
                 file.write(sample)
                 digests.append(hashlib.sha256(sample).digest())
             columns["digest"] = np.frombuffer(b"".join(digests), "u1").reshape(-1, 32)
+            columns["seal"] = seals(columns, walls)
             for name, values in columns.items():
                 file.seek(places[name])
                 file.write(values.tobytes())
@@ -168,14 +172,16 @@ def _ends(parts: Sequence[bytes]) -> np.ndarray:
 
 
 def _columns(job: ShardJob) -> dict[str, np.ndarray]:
-    """Return every column; the digests are still empty."""
+    """Return every column; digests and seals are still empty."""
     samples, size = job.samples, job.size
     values: dict[str, list[Any]] = {
         "sha256": [list(bytes.fromhex(s.picture.id)) for s in samples],
         "digest": [[0] * 32 for _ in samples],
+        "seal": [[0] * 8 for _ in samples],
         "group": [group_number(s.picture.group) for s in samples],
         "crop": [s.crop.index for s in samples],
         "variant": [s.view for s in samples],
+        "light": [turned_light(s.picture.light, s.view) for s in samples],
         "squares": [s.crop.squares for s in samples],
         "cell_px": [size / s.crop.squares if s.crop.squares else 0.0 for s in samples],
         "scale": [size / s.crop.side for s in samples],
@@ -185,10 +191,11 @@ def _columns(job: ShardJob) -> dict[str, np.ndarray]:
     names = [s.picture.map_id.encode()[:MAP_ID_BYTES] for s in samples]
     names = [n.decode(errors="ignore").encode() for n in names]  # no character cut in two
     columns["map_id"] = np.array(names, dtype=f"S{max(1, *map(len, names), 1)}")
-    walls = [crop_walls(Path(s.picture.path), s.crop, s.view) for s in samples]
-    if any(walls):
-        columns |= {"walls": np.frombuffer(b"".join(walls), "u1"), "wall_offsets": _ends(walls)}
     return columns
+
+
+def _walls(job: ShardJob) -> list[bytes]:
+    return [crop_walls(Path(s.picture.path), s.crop, s.view) for s in job.samples]
 
 
 def _read_back(path: Path, job: ShardJob, columns: Mapping[str, np.ndarray]) -> None:

@@ -1,0 +1,75 @@
+"""Whether every row of a shard is what was written: each carries a digest and a seal.
+
+`digest` is the sha256 of the sample as stored, pixels or JPEG; `seal` is the begin of the sha256
+of all else in the row. So a flipped bit names its row, whatever it hit.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mapmaker.errors import UnsafeInput
+from mapmaker.files import sha256_of
+from mapmaker.shards.structure import COLUMNS
+
+if TYPE_CHECKING:
+    from mapmaker.shards.reader import Shards
+
+SEALED = [name for name in COLUMNS if name != "seal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is wrong with a row of a shard, or with the file as such (row None)."""
+
+    row: int | None
+    what: str
+
+    def __str__(self) -> str:
+        return self.what if self.row is None else f"row {self.row}: {self.what}"
+
+
+def seals(columns: Mapping[str, np.ndarray], walls: Sequence[bytes]) -> np.ndarray:
+    """Return the seal of every row, uint8 (N, 8); walls are each row's, b"" where it has none."""
+    rows = []
+    for row, own in enumerate(walls):
+        hasher = hashlib.sha256(own)
+        for name in SEALED:
+            hasher.update(columns[name][row].tobytes())
+        rows.append(hasher.digest()[:8])
+    return np.frombuffer(b"".join(rows), "u1").reshape(-1, 8)
+
+
+def damage(shards: "Shards", number: int) -> list[Damage]:
+    """Read every byte of a shard, counted as the card does, and return all that has changed."""
+    line = shards.card["shards"][number]
+    whole = sha256_of(shards.folder / line["file"]) == line["sha256"]
+    columns = {name: shards.array(number, name) for name in COLUMNS}
+    found = []
+    for row in range(line["count"]):
+        if what := _changed(shards, number, row, columns):
+            found.append(Damage(row, f"{what}, of {_name(columns['map_id'][row])}"))
+    if not whole and not found:
+        found.append(Damage(None, "every row is whole, what describes the file is not"))
+    return found
+
+
+def _changed(shards: "Shards", number: int, row: int, columns: Mapping[str, np.ndarray]) -> str:
+    """Return what of a row is not as it was written, "" when all is."""
+    try:
+        stored, walls = shards.stored(number, row), shards.stored_walls(number, row)
+    except UnsafeInput:
+        return "its bytes cannot be found"
+    pixels = hashlib.sha256(stored).digest() == columns["digest"][row].tobytes()
+    alone = {name: values[row : row + 1] for name, values in columns.items()}
+    sealed = np.array_equal(seals(alone, [walls])[0], columns["seal"][row])
+    if pixels:
+        return "" if sealed else "what describes the sample has changed"
+    return "the sample has changed" if sealed else "the sample or its digest has changed"
+
+
+def _name(map_id: bytes) -> str:
+    return bytes(map_id).decode("utf-8", "replace")
