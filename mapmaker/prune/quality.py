@@ -1,6 +1,6 @@
 """What is wrong with one picture, from what was measured of it: rules, levels and reasons."""
 
-from mapmaker.prune import light, sharpness
+from mapmaker.prune import lettering, light, overlay, sharpness, view
 from mapmaker.prune.features import Features
 from mapmaker.prune.finding import Finding
 from mapmaker.prune.thresholds import Limits
@@ -15,6 +15,6 @@ def findings(features: Features, limits: Limits) -> list[Finding]:
     if min(f.width, f.height) < limits.min_side_px:
         text = f"{f.width}x{f.height} px; its shorter side is below {limits.min_side_px} px"
         found.append(Finding("small", "drop", text))
-    for theme in (light, sharpness):
+    for theme in (light, sharpness, lettering, view, overlay):
         found += theme.findings(f.signs, limits)
     return sorted(found, key=lambda finding: finding.level == "look")

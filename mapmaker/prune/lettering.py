@@ -1,0 +1,125 @@
+"""Writing in a picture: pages of text and legend sheets, and maps with titles, names, numbers."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mapmaker.prune.finding import Finding
+from mapmaker.prune.letterform import Word, dark_ink, light_ink, shrunk, words
+from mapmaker.prune.shot import Shot
+from mapmaker.prune.thresholds import Limits
+
+_STRIPS = 16  # a page is read in upright strips, so that a column or a list is seen as well
+_ROWS_PX = 1100  # of the picture the lines are counted in
+_EDGE = 30  # grey levels from a pixel to the next: the side of a letter's stroke
+_INKED, _EMPTY = 0.07, 0.035  # share of such edges in a line of text, and between two
+
+
+def lettering(shot: Shot) -> dict[str, float]:
+    """Return the signs of writing, 0 when there is none.
+
+    text_share: share of the picture in lines of text that follow each other evenly; text_wide:
+    share of its strips that hold such lines; text_lines: the most in one strip. text_word: the
+    mean score of the three likeliest letters that stand together, 0..1; text_letters: how many
+    letters stand in words; text_height: height of the largest such letter over the picture's
+    shorter side; text_numbers: the summed scores of letters and figures of one size.
+    """
+    share, wide, lines = text_rows(shot.grey)
+    grey = shrunk(shot.grey)
+    found = words(dark_ink(grey)) + words(light_ink(grey))
+    strings = [word for word in found if len(word.scores) >= 3 and word.scores.mean() >= 0.5]
+    best = max((_best_three(word) for word in found if len(word.scores) >= 3), default=0.0)
+    tallest = max((word.height for word in strings), default=0.0)
+    return {
+        "text_share": round(share, 4),
+        "text_wide": round(wide, 3),
+        "text_lines": float(lines),
+        "text_word": round(best, 3),
+        "text_letters": float(sum(len(word.scores) for word in strings)),
+        "text_height": round(tallest / min(grey.shape), 4),
+        "text_numbers": round(_alike(found), 2),
+    }
+
+
+def findings(signs: Mapping[str, float], limits: Limits) -> list[Finding]:
+    """Return a text-page finding for a page or a legend sheet, else nothing."""
+    table = limits["lettering"]
+    share, wide = signs.get("text_share", 0.0), signs.get("text_wide", 0.0)
+    lines = f"{signs.get('text_lines', 0):.0f} lines of text in a column"
+    if share >= table["page_share"] and wide >= table["page_wide"]:
+        return [Finding("text-page", "drop", f"a page, not a map: {lines}")]
+    if share >= table["maybe_share"] and wide >= table["maybe_wide"]:
+        return [Finding("text-page", "look", f"may be a page or a legend: {lines}")]
+    return []
+
+
+def has_text(signs: Mapping[str, float], limits: Limits) -> bool:
+    """Return whether letters are on the picture, so that mirroring or turning would spoil them."""
+    table = limits["lettering"]
+    return (
+        signs.get("text_word", 0.0) >= table["word"]
+        or signs.get("text_numbers", 0.0) >= table["numbers"]
+        or signs.get("text_share", 0.0) >= table["maybe_share"]
+    )
+
+
+def text_rows(grey: NDArray[np.uint8]) -> tuple[float, float, int]:
+    """Return the share of the picture in even lines of text, of its strips with any, and the most.
+
+    A line of text is a band full of upright edges between two bands with none; three that follow
+    each other at one distance count.
+    """
+    step = -(-max(grey.shape) // _ROWS_PX)
+    if step > 1:
+        size = (max(1, grey.shape[1] // step), max(1, grey.shape[0] // step))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    height, width = grey.shape
+    if height < 2 * _STRIPS or width < 2 * _STRIPS:
+        return 0.0, 0.0, 0
+    edges = cv2.absdiff(grey[:, 1:], grey[:, :-1])
+    edges = cv2.threshold(edges, _EDGE, 255, cv2.THRESH_BINARY)[1]
+    ends = np.linspace(0, width - 1, _STRIPS + 1).astype(int)
+    strips = [edges[:, a:b] for a, b in pairwise(ends)]
+    full = [cv2.reduce(s, 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[:, 0] / 255 for s in strips]
+    pitches = [_even_lines(strip, height) for strip in full]
+    covered = np.array([sum(found) / height for found in pitches])
+    return float(covered.mean()), float((covered > 0.25).mean()), max(map(len, pitches))
+
+
+def _even_lines(full: NDArray[np.float32], height: int) -> list[float]:
+    # The distances [px] of lines of text that follow each other evenly down one strip.
+    inked, empty = full > _INKED, full < _EMPTY
+    if not (0.1 < inked.mean() < 0.9 and empty.mean() > 0.08):
+        return []
+    turns = np.flatnonzero(np.diff(inked, prepend=False, append=False))
+    starts, ends = turns[::2], turns[1::2]
+    clear = np.cumsum(np.append(0, empty))
+    parted = clear[starts[1:]] > clear[ends[:-1]]  # else a hole in a line
+    starts, ends = starts[np.append(True, parted)], ends[np.append(parted, True)]
+    if len(starts) < 4:
+        return []
+    pitch, tall = np.diff(starts), (ends - starts)[:-1]
+    strokes = np.diff(np.append(0, np.cumsum(full))[np.stack([starts, ends])], axis=0)[0][:-1]
+    fits = (pitch >= 5) & (pitch <= 0.12 * height) & (tall >= 3)
+    fits &= (tall >= 0.22 * pitch) & (tall <= 0.9 * pitch) & (strokes > 0.8) & (strokes < 9)
+    even = np.abs(np.diff(pitch)) <= np.maximum(2, 0.16 * pitch[1:])
+    even &= fits[1:] & fits[:-1]
+    lines = np.append(even, False) | np.append(False, even)
+    return pitch[lines].astype(float).tolist()
+
+
+def _best_three(word: Word) -> float:
+    return float(np.sort(word.scores)[-3:].mean())
+
+
+def _alike(found: list[Word]) -> float:
+    # Room numbers: single figures and pairs, all of one height.
+    if not found:
+        return 0.0
+    heights = np.concatenate([word.boxes[:, 3] for word in found]).astype(np.float32)
+    sure = np.maximum(0, np.concatenate([word.scores for word in found]) - 0.5)
+    near = np.abs(heights[:, None] - heights) <= np.maximum(1, 0.1 * heights[:, None])
+    return float((near @ sure).max())

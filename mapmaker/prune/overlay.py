@@ -1,0 +1,121 @@
+"""What was laid over a picture: half-transparent words across it, a name or a logo in a corner."""
+
+import math
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mapmaker.prune.badge import badge
+from mapmaker.prune.finding import Finding
+from mapmaker.prune.letterform import Word, dark_ink, light_ink, words
+from mapmaker.prune.shot import Shot
+from mapmaker.prune.thresholds import Limits
+
+_ACROSS_PX = 256  # letters across a picture are large: seen well enough at this size
+_STROKE_PX = 11
+_TURNS = (-45, -36, -27, -18, -9, 9, 18, 27, 36, 45)  # degrees words are slanted by
+_TRIED = 2  # slants looked at closely
+_BUSY = 0.9  # share of the picture that is fainter than the ink of a mark
+_FAINTEST, _BOLDEST = 14, 90  # grey levels a mark stands out by
+_CORNER_PX = (320, 72)  # of each corner, at most, at native resolution
+_NATIVE_PX = 1100  # larger pictures are halved before their corners are read
+
+Bytes = NDArray[np.uint8]
+
+
+def overlay(shot: Shot) -> dict[str, float]:
+    """Return the signs of a watermark or a logo, 0 when there is none.
+
+    mark_letters: summed scores (less 0.7 each) of light letters of one height in one row across
+    the picture, in any slant up to 45 degrees. corner_letters: summed scores (less 0.4 each) of
+    letters strung together in one corner; corner_height: theirs over the picture's shorter side.
+    badge: how much like a logo the likeliest patch in a corner is, 0..1.
+    """
+    letters, height = _corner_words(shot.grey)
+    return {
+        "mark_letters": round(_across(shot.small), 2),
+        "corner_letters": round(letters, 2),
+        "corner_height": round(height, 4),
+        "badge": round(badge(shot.small), 2),
+    }
+
+
+def findings(signs: Mapping[str, float], limits: Limits) -> list[Finding]:
+    """Return a watermark finding, for a person to look at, else nothing."""
+    table, seen = limits["overlay"], []
+    if signs.get("mark_letters", 0.0) >= table["mark"]:
+        seen.append("words across it")
+    if signs.get("corner_letters", 0.0) >= table["corner"]:
+        seen.append("a name in a corner")
+    if signs.get("badge", 0.0) >= table["badge"]:
+        seen.append("a logo in a corner")
+    return [Finding("watermark", "look", " and ".join(seen))] if seen else []
+
+
+def _across(small: NDArray[np.uint8]) -> float:
+    # White over colours lifts the least of the three: letters stand out there, shadows do not.
+    scale = _ACROSS_PX / max(small.shape[:2])
+    if scale < 1:
+        size = (max(1, round(small.shape[1] * scale)), max(1, round(small.shape[0] * scale)))
+        small = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    red, green, blue = cv2.split(small)
+    ink = light_ink(cv2.min(cv2.min(red, green), blue).astype(np.uint8, copy=False), _STROKE_PX)
+    counts = np.bincount(ink.ravel()[::3], minlength=256).cumsum()
+    least = int(np.clip(np.searchsorted(counts, _BUSY * counts[-1]), _FAINTEST, _BOLDEST))
+    turns = (0, *_slants(ink, least))
+    return max(_row(words(_turned(ink, turn), least, tallest_px=80)) for turn in turns)
+
+
+def _slants(ink: Bytes, least: int) -> list[int]:
+    # Lines of letters make the sharpest steps in the sums of the rows.
+    mask = cv2.threshold(ink, least, 255, cv2.THRESH_BINARY)[1]
+    half = cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    sharp = {}
+    for turn in _TURNS:
+        turned = _turned(half.astype(np.uint8, copy=False), turn)
+        rows = cv2.reduce(turned, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F)[:, 0]
+        sharp[turn] = float((np.diff(np.convolve(rows, (1, 1, 1))) ** 2).sum())
+    return sorted(sharp, key=lambda turn: -sharp[turn])[:_TRIED]
+
+
+def _turned(ink: Bytes, degrees: int) -> Bytes:
+    if degrees == 0:
+        return ink
+    height, width = ink.shape
+    c, s = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
+    size = (int(width * c + height * s), int(height * c + width * s))
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    turn[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
+    return cv2.warpAffine(ink, turn, size).astype(np.uint8, copy=False)
+
+
+def _row(found: list[Word]) -> float:
+    # Letters a busy map has broken are not strung; those of one height in one row still count.
+    if not found:
+        return 0.0
+    boxes = np.concatenate([word.boxes for word in found]).astype(np.float32)
+    sure = np.maximum(0, np.concatenate([word.scores for word in found]) - 0.7)
+    tall = boxes[:, 3]
+    middle = boxes[:, 1] + tall / 2
+    near = np.abs(middle[:, None] - middle) < 0.3 * tall[:, None]
+    near &= np.abs(tall[:, None] - tall) < 0.35 * tall[:, None]
+    return float((near @ sure).max())
+
+
+def _corner_words(grey: Bytes) -> tuple[float, float]:
+    step = -(-max(grey.shape) // _NATIVE_PX)
+    if step > 1:
+        size = (max(1, grey.shape[1] // step), max(1, grey.shape[0] // step))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    height, width = grey.shape
+    w, h = min(_CORNER_PX[0], width // 2), min(_CORNER_PX[1], height // 4)
+    if w < 40 or h < 16:
+        return 0.0, 0.0
+    corners = np.vstack([grey[:h, :w], grey[:h, -w:], grey[-h:, :w], grey[-h:, -w:]])
+    best = (0.0, 0.0)
+    for word in words(light_ink(corners)) + words(dark_ink(corners)):
+        if len(word.scores) >= 3 and word.box[1] // h == (word.box[3] - 1) // h:
+            best = max(best, (float((word.scores - 0.4).sum()), word.height / min(grey.shape)))
+    return best
