@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from mapmaker.scrape.links import Link, identity, page_address, path_and_query, read_link
+from mapmaker.scrape.optout import page_evidence
 from mapmaker.scrape.page import Anchor, Line, read_page
 from mapmaker.scrape.source import Source
 
@@ -30,6 +31,7 @@ class Find:
     declared_bytes: int | None = None
     format: str | None = None
     aliases: tuple[str, ...] = ()
+    against: str | None = None  # what its page says against the use of it
 
 
 @dataclass(slots=True)
@@ -93,7 +95,9 @@ def find_maps(source: Source, page_url: str, body: bytes) -> Page:
         elif maps and (files or not maps[-1].files):
             maps[-1].words.append(words)
         _add_files(maps, line, files)
-    page.finds = [find for entry in maps for find in _finds(source, page_url, entry)]
+    against = page_evidence(body) or None
+    finds = (find for entry in maps for find in _finds(source, page_url, entry))
+    page.finds = [replace(find, against=against) for find in finds]
     return page
 
 

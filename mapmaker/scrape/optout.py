@@ -15,6 +15,15 @@ from mapmaker.scrape.embedded import metadata
 AGAINST = ("noai", "noimageai", "noindex", "noimageindex")
 _HEADERS = ("x-robots-tag", "tdm-reservation")
 
+_HEAD_BYTES = 200_000
+_META = re.compile(rb"<meta\b[^>]{1,1000}>", re.IGNORECASE)
+_ATTRIBUTE = {
+    name: re.compile(
+        rb"\b" + name.encode() + rb"\s*=\s*(?:[\"'](?P<in>[^\"'>]*)|(?P<bare>[^\s\"'>]+))", re.I
+    )
+    for name in ("name", "content")
+}
+
 _NEGATION = (
     r"\b(?:no|not|never|nor|without|prohibit\w*|forbid\w*|disallow\w*|exclud\w*|reserv\w*)\b"
 )
@@ -37,13 +46,30 @@ _RIGHTS = re.compile(rb"<(?:dc:rights|xmpRights:UsageTerms)\b(.{0,4000}?)</(?:dc
 _ENTRY = re.compile(
     rb"(?:cawg|c2pa)\.(?:ai_generative_training|ai_training|ai_inference|data_mining)"
 )
-_USE = re.compile(rb"use\W{1,6}(notAllowed|constrained|allowed)")  # CBOR and JSON both write it so
+_USE = re.compile(rb"use(?:[\x60-\x7b]|\W{1,6})(notAllowed|constrained|allowed)")  # CBOR or JSON
 _MINING = ("cawg.training-mining", "c2pa.training-mining")
 
 
 def header_evidence(headers: Mapping[str, str]) -> str:
     """Return what a server's answer says on the use of the picture, as `robots` keeps it, or ""."""
     said = [f"{name}: {headers[name].strip()[:300]}" for name in _HEADERS if headers.get(name)]
+    return "; ".join(said)
+
+
+def page_evidence(body: bytes) -> str:
+    """Return what a page's meta tags say on the use of its pictures, as `robots` keeps it, or "".
+
+    noindex there speaks of the page and is no word on its pictures.
+    """
+    said = []
+    for tag in _META.finditer(body[:_HEAD_BYTES]):
+        name, content = (_attribute(tag[0], key) for key in ("name", "content"))
+        words = [word.strip() for word in content.split(",")]
+        if name == "robots":
+            found = [w for w in words if w in AGAINST and w != "noindex"]
+            said += [f"x-robots-tag: {', '.join(found)}"] if found else []
+        elif name == "tdm-reservation" and words == ["1"]:
+            said.append("tdm-reservation: 1")
     return "; ".join(said)
 
 
@@ -97,6 +123,12 @@ def against_in_file(path: Path) -> str | None:
     except (OSError, ValueError, struct.error):
         return None
     return None
+
+
+def _attribute(tag: bytes, name: str) -> str:
+    found = _ATTRIBUTE[name].search(tag)
+    value = (found["in"] or found["bare"] or b"") if found else b""
+    return value.decode("ascii", "replace").strip().lower()
 
 
 def _in_xmp(data: bytes) -> str | None:

@@ -137,7 +137,7 @@ def _row(source: Source, find: Find, record: Record, aliases: list[str]) -> dict
     return row(
         id=record["sha256"], aliases=aliases, wrapper_url=find.link.wrapper_url,
         license=source.license, attribution=source.attribution, ai_training=source.ai_training,
-        robots="; ".join(filter(None, ["allowed", record.get("against")])),
+        robots="; ".join(filter(None, ["allowed", find.against, record.get("against")])),
         ai_metadata=record.get("ai_metadata"),
         **{k: getattr(find, k) for k in said}, **{k: record[k] for k in got},
     )  # fmt: skip
