@@ -187,6 +187,19 @@ def test_nonsense_is_an_answer_not_a_crash(dataset: Dataset) -> None:
     assert (much, paths, alive) == (413, [404] * 4, 200)
 
 
+def test_the_page_of_another_data_set_is_told_so(dataset: Dataset) -> None:
+    """A tab left open from another data set on this port neither marks nor finishes."""
+    id = dataset.rows()[0]["id"]
+    with served(dataset) as (process, url):
+        answers = [
+            post(url, "api/steps", marked("1", "drop", id) | {"key": "other-0"}),
+            post(url, "api/finish", {"key": None}),
+        ]
+        alive = process.poll() is None
+
+    assert [a.status_code for a in answers] == [409, 409] and alive
+
+
 def test_a_mark_sent_again_is_one_mark(dataset: Dataset) -> None:
     """When an answer is lost the page asks again; the history has the mark once."""
     mark = marked("tab-1", "drop", dataset.rows()[0]["id"])
@@ -203,6 +216,7 @@ def test_acknowledged_marks_survive_kill_nine(dataset: Dataset) -> None:
     acknowledged: dict[str, str] = {}
     for round_ in range(3):
         with served(dataset) as (process, url):
+            key = requests.get(url + "api/pictures", timeout=10).json()["key"]
             killer = threading.Timer(0.05 + 0.1 * round_, process.kill)
             killer.start()
             try:
@@ -210,7 +224,8 @@ def test_acknowledged_marks_survive_kill_nine(dataset: Dataset) -> None:
                     state = ("keep", "drop")[turn % 2]
                     for id in ids:
                         name = f"{round_}-{turn}-{id[:8]}"
-                        if post(url, "api/steps", marked(name, state, id)).ok:
+                        step = marked(name, state, id, whole=True) | {"key": key}
+                        if post(url, "api/steps", step).ok:
                             acknowledged[id] = state
             except requests.RequestException:
                 pass

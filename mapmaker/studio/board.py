@@ -22,12 +22,14 @@ class Board:
     """The pictures of a data set as the page shows them, until prune looks at them again.
 
     rows: the manifest row of each picture by id; order: their ids as shown, the pictures of one
-    map side by side; clusters: each keeper with the copies that name it. body and packed are the
-    JSON and its gzip. Raises MapmakerError when the data set has not been pruned yet.
+    map side by side; clusters: each keeper with the copies that name it; key: the data set's own,
+    for what a browser keeps of it; body and packed: the JSON and its gzip. Raises MapmakerError
+    when the data set has not been pruned yet.
     """
 
     def __init__(self, dataset: Dataset, decisions: Decisions) -> None:
         self.name = dataset.name
+        self.key = f"{dataset.name}-{_digest(str(dataset.root.resolve()))}"
         self.rows = {row["id"]: row for row in reversed(dataset.rows())}
         with closing(features_of(dataset)) as store:
             seen = {f.id: (f.width, f.height, f.problem) for f in store.each()}
@@ -46,7 +48,7 @@ class Board:
                 self.clusters_of[id].append(cluster)
         groups = decisions.groups()
         self.order = _in_order(list(self.rows)[::-1], groups, self.clusters)
-        shown = self._shown(dataset, seen, groups, relations)
+        shown = self._shown(seen, groups, relations)
         self.edition = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
         self.body = json.dumps({"edition": self.edition} | shown, separators=(",", ":")).encode()
         self.packed = gzip.compress(self.body, 3, mtime=0)
@@ -58,7 +60,6 @@ class Board:
 
     def _shown(
         self,
-        dataset: Dataset,
         seen: Mapping[str, tuple[int, int, str]],
         groups: Mapping[str, str],
         relations: Iterable[tuple[str, str, Mapping[str, Any]]],
@@ -68,7 +69,7 @@ class Board:
         numbers = {name: n for n, name in enumerate(k for k, c in sizes.items() if k and c > 1)}
         return {
             "dataset": self.name,
-            "key": f"{self.name}-{_digest(str(dataset.root.resolve()))}",
+            "key": self.key,
             "id": self.order,
             "name": [self.title(id) for id in self.order],
             "file": [self.rows[id]["file"].removeprefix("pictures/") for id in self.order],

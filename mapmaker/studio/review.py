@@ -87,14 +87,14 @@ class Review:
         return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
     async def steps(self, request: Request) -> Response:
-        asked = await _json(request)
+        asked = await self._asked(request)
         since = asked.get("since", 0)
         if not isinstance(since, int):
             raise Nonsense("since must be a number")
         return JSONResponse(await run_in_threadpool(self.marking.take, asked.get("steps"), since))
 
     async def finish(self, request: Request) -> Response:
-        await _json(request)
+        await self._asked(request)
         self._finish()
         return JSONResponse({"finished": True})
 
@@ -114,6 +114,13 @@ class Review:
             return Response(converted(path), media_type="image/jpeg", headers=_FOR_EVER)
         except MapmakerError as error:
             raise HTTPException(404, str(error)) from error
+
+    async def _asked(self, request: Request) -> dict[str, Any]:
+        """Return what the page sent, when it is the page of this data set and not an older one."""
+        asked = await _json(request)
+        if asked.get("key") != self.board.key:
+            raise HTTPException(409, "this page is another data set's; load it again")
+        return asked
 
     def _new_thumb(self, row: dict[str, Any]) -> bytes:
         try:

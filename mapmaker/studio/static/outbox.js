@@ -9,8 +9,9 @@ const client = Math.random().toString(36).slice(2, 10);
 let stamp = 0;
 
 export class Outbox {
-  /** key: of the data set; since(): the newest mark we know; hear(what, value): taken, waiting, away, refused, full. */
+  /** key: of the data set; since(): the newest mark we know; hear(what, value): taken, waiting, away, refused, full, stale. */
   constructor(key, since, hear) {
+    this.key = key;
     this.prefix = `mapmaker/${key}/`;
     this.since = since;
     this.hear = hear;
@@ -87,13 +88,13 @@ export class Outbox {
     const batch = this.entries().slice(0, most);
     if (!batch.length) {
       if (!this.finishing) return false;
-      await post("finish", {});
+      await this.post("finish", {});
       this.finishing = null;
       this.hear("finished");
       return false;
     }
     try {
-      const answer = await post("steps", { steps: batch.map(([, step]) => step), since: this.since() });
+      const answer = await this.post("steps", { steps: batch.map(([, step]) => step), since: this.since() });
       this.forget(batch);
       this.hear("taken", answer);
     } catch (error) {
@@ -105,6 +106,22 @@ export class Outbox {
     const left = this.entries().length;
     this.hear("waiting", left);
     return left > 0 || Boolean(this.finishing);
+  }
+
+  /** Send to the server of our data set; another one on this port answers 409 and takes nothing. */
+  async post(path, body) {
+    const response = await fetch(`/api/${path}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ key: this.key, ...body }),
+    });
+    const answer = await response.json();
+    if (response.ok) return answer;
+    if (response.status === 409) this.hear("stale");
+    const error = new Error(answer.error ?? response.statusText);
+    error.final = response.status === 400 || response.status === 413;
+    error.spoken = error.message;
+    throw error;
   }
 
   forget(batch) {
@@ -124,18 +141,4 @@ export function ours(name) {
 /** Run `work` while no other tab sends. */
 function alone(name, work) {
   return navigator.locks ? navigator.locks.request(name, work) : work();
-}
-
-async function post(path, body) {
-  const response = await fetch(`/api/${path}`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  const answer = await response.json();
-  if (response.ok) return answer;
-  const error = new Error(answer.error ?? response.statusText);
-  error.final = response.status === 400 || response.status === 413;
-  error.spoken = error.message;
-  throw error;
 }
