@@ -35,6 +35,7 @@ _LEFT_OVER = 0.2  # of a square: what a picture of whole squares may seem to hav
 _WHOLE_FIT = 0.75  # and what whole squares must reach of the best fit
 _EDGE_PX = 1.6  # a line that close to the edge is at the edge
 _EDGE_FIT = 0.45  # squares of a picture of whole ones begin at the edge at this share of the fit
+_COARSE_PX, _FINE_PX = 0.25, 0.1  # to which a first line is placed
 _STEP_PX = 0.2  # drift over the whole picture between two distances tried
 
 
@@ -112,23 +113,26 @@ class _Search:
         best = int(self.joint.argmax())
         if self.joint[best] < SURE:
             return None
-        cell_px = refine(self.profiles, float(self.cells[best]), self.step)
-        cell_px = self._larger(cell_px)
+        first = refine(self.profiles, float(self.cells[best]), self.step)
+        cell_px = self._larger(first)
         cell_px, rival = self._smaller(cell_px)
         if rival and self.score(cell_px) < SURE_OF_SIZE:
             usual = [c for c in (cell_px, rival) if _is_usual(c, self.profiles)]
             if len(usual) != 1:
                 return None
             cell_px = usual[0]
-        return refine(self.profiles, cell_px, self.step) if self.agrees(cell_px) else None
+        if not self.agrees(cell_px):
+            return None
+        return first if cell_px == first else refine(self.profiles, cell_px, self.step)
 
     def _larger(self, cell_px: float) -> float:
         """Return a multiple of `cell_px` when only every second, third or fifth line is a line."""
         for _ in range(2):
+            lines = _lines(self.profiles, cell_px)
             for times in (2, 3, 5):
                 if cell_px * times * _FEW_SQUARES > min(map(len, self.profiles)):
                     continue
-                share, sure = _every(self.profiles, cell_px, times)
+                share, sure = _every(lines, times)
                 if share < 0.72 and min(sure) > 1 and sum(sure) > 4.6:
                     cell_px *= times
                     break
@@ -146,7 +150,7 @@ class _Search:
             part = cell_px / parts
             if part < LEAST_CELL_PX:
                 continue
-            share, sure = _every(self.profiles, part, parts)
+            share, sure = _every(_lines(self.profiles, part), parts)
             if share > 0.6 and sum(sure) < 3 and self.score(part) > 0.6 * self.score(cell_px):
                 return part, None
             if share > 0.4 and sum(sure) < 4:
@@ -154,30 +158,34 @@ class _Search:
         return cell_px, rival
 
 
-def _every(
-    profiled: Sequence[Profile], cell_px: float, times: int
-) -> tuple[float, tuple[float, ...]]:
-    """Return how weak the other lines are beside every `times`-th one, and how sure that is.
+def _lines(profiled: Sequence[Profile], cell_px: float) -> list[Floats]:
+    """Return how much each line stands out, for the columns and for the rows."""
+    lines = []
+    for profile in profiled:
+        places, fit = fits(profile, cell_px, _COARSE_PX)
+        heights = line_heights(profile, cell_px, float(places[fit.argmax()]))
+        lines.append(np.minimum(heights, np.quantile(heights, 0.9)))  # a wall is one line
+    return lines
 
-    First their share of the strongest class's height, then for each direction the difference in
-    standard errors (Welch's t). On 46 maps with squares: every second line of half their squares
-    0.6 at most with t together 4.2 at least; of their own squares 0.39 at least and 4.5 at most,
-    never both (the lines of rooms of even size).
+
+def _every(lines: Sequence[Floats], times: int) -> tuple[float, tuple[float, ...]]:
+    """Return how weak the next strongest lines are beside every `times`-th one, and how sure.
+
+    First their share of the strongest's height, then for each direction the difference in standard
+    errors (Welch's t). On 46 maps with squares: every second line of half their squares 0.6 at
+    most with t together 4.2 at least; of their own squares 0.39 at least and 4.5 at most, never
+    both (the walls of rooms of even size).
     """
     top, rest, sure = 0.0, 0.0, []
-    for profile in profiled:
-        places, fit = fits(profile, cell_px)
-        heights = line_heights(profile, cell_px, float(places[fit.argmax()]))
-        heights = np.minimum(heights, np.quantile(heights, 0.9))  # a wall is one line
-        means = [float(heights[k::times].mean()) for k in range(times)]
-        best = int(np.argmax(means))
-        own = np.arange(len(heights)) % times == best
-        first, others = heights[own], heights[~own]
-        if min(len(first), len(others)) < 2:
+    for heights in lines:
+        classes = [heights[k::times] for k in range(times)]
+        if min(map(len, classes)) < 2:
             return 1.0, (0.0, 0.0)
-        error = np.sqrt(first.var(ddof=1) / len(first) + others.var(ddof=1) / len(others))
-        top, rest = top + means[best], rest + float(others.mean())
-        sure.append((means[best] - float(others.mean())) / (float(error) + 1e-6))
+        second, first = sorted(classes, key=np.mean)[-2:]
+        error = np.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second))
+        gap = float(first.mean() - second.mean())
+        top, rest = top + float(first.mean()), rest + float(second.mean())
+        sure.append(gap / (float(error) + 1e-6))
     return (rest / top if top > 0 else 1.0), tuple(sure)
 
 
@@ -207,7 +215,7 @@ def _first(profile: Profile, cell_px: float, whole: bool) -> tuple[float, bool]:
 
     At the edge, too, when the squares fill the picture and that fits nearly as well.
     """
-    places, fit = fits(profile, cell_px)
+    places, fit = fits(profile, cell_px, _FINE_PX)
     at_edge = np.minimum(places, cell_px - places) <= _EDGE_PX
     best = int(fit.argmax())
     is_there = bool(at_edge[best])

@@ -136,20 +136,22 @@ def refine(profiled: Sequence[Profile], cell_px: float, step: float) -> float:
 
     step is the raster's, relative.
     """
-    for reach, count in ((2.0, 17), (0.25, 9)):
+    for reach, count in ((1.5, 11), (0.3, 9)):
         near = cell_px * np.exp(np.linspace(-reach * step, reach * step, count))
         cell_px = float(near[int(np.argmax(strengths(profiled, near)))])
     return cell_px
 
 
-def fits(profile: Profile, cell_px: float) -> tuple[Floats, Floats]:
+def fits(profile: Profile, cell_px: float, step_px: float) -> tuple[Floats, Floats]:
     """Return the places a first line can have, from the edge of the first pixel, and their fit."""
     waves = _waves(profile.signal, np.array([cell_px]))[0]
     harmonics = np.arange(1, len(waves) + 1)
     waves = waves * np.exp(-2 * (np.pi * _BLUR_PX / cell_px * harmonics) ** 2)
-    offsets = np.arange(0.0, cell_px, 0.1)
-    turns = np.exp(2j * np.pi / cell_px * harmonics[:, None] * offsets)
-    return (offsets + 0.5) % cell_px, (waves @ turns).real  # pixel i is centred on i + 0.5
+    offsets = np.arange(0.0, cell_px, step_px)
+    turn, fit = np.exp(2j * np.pi / cell_px * offsets), np.zeros(len(offsets))
+    for wave in waves[::-1]:
+        fit = (fit + wave) * turn  # Horner
+    return (offsets + 0.5) % cell_px, fit.real  # pixel i is centred on i + 0.5
 
 
 def _waves(signal: Floats, cells: Floats) -> NDArray[np.complex128]:
