@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from mapmaker.prune.kept import features_of
 from mapmaker.workspace import Dataset, Workspace
 
 
@@ -61,3 +63,10 @@ def add(dataset: Dataset, file: str, content: Image.Image | bytes, **known: obje
     with dataset.manifest.open("a", encoding="utf-8") as manifest:
         manifest.write(json.dumps(row) + "\n")
     return id
+
+
+def suggested(dataset: Dataset) -> dict[str, tuple[str, str]]:
+    """Return (rule, keeper) by id of the pictures the last prune would drop."""
+    with closing(features_of(dataset)) as store:
+        drops = {id: s for id, s in store.suggestions().items() if s["level"] == "drop"}
+    return {id: (s["rule"], s["keeper"]) for id, s in drops.items()}

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,11 @@ from mapmaker.files import read_lines
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.decisions import Decisions
 from mapmaker.prune.kept import features_of, kept
-from mapmaker.prune.names import building
 from mapmaker.prune.prune import prune
 from mapmaker.workspace import Dataset, locked
 
 SMALL = PruneConfig(min_side_px=32)
 AUTO = PruneConfig(min_side_px=32, auto=True)
-TURNS = list(Image.Transpose)
 
 
 def suggestions(dataset: Dataset) -> dict[str, tuple[str, str]]:
@@ -50,52 +47,6 @@ def tree(folder: Path) -> dict[str, str]:
     return {
         p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files
     }
-
-
-def test_every_turned_copy_is_a_duplicate_of_its_map(tmp_path: Path) -> None:
-    """Seven turns of six maps, as PNG and as JPEG, are each tied to their own original."""
-    dataset = make_dataset(tmp_path)
-    for seed in range(6):
-        picture = painted(seed)
-        original = add(dataset, f"{seed}.png", picture)
-        for turn in TURNS:
-            add(dataset, f"{seed}-{turn.name}.jpg", picture.transpose(turn))
-        assert original
-
-    finish(prune(dataset, SMALL))
-
-    by_file = {r["id"]: r["file"].split("/")[1].split("-")[0].split(".")[0] for r in dataset.rows()}
-    found = suggestions(dataset)
-    assert len(found) == 6 * len(TURNS)
-    assert all(by_file[id] == by_file[keeper] for id, (_, keeper) in found.items())
-    assert {rule for rule, _ in found.values()} == {"duplicate-near"}
-
-
-@pytest.mark.parametrize(
-    ("worse", "rule"),
-    [
-        (lambda p: p, "duplicate-exact"),
-        (lambda p: p.resize((128, 128)), "duplicate-near"),
-        (lambda p: p.resize((512, 512), Image.Resampling.BICUBIC), "duplicate-near"),
-        (lambda p: p.resize((64, 64)).resize((256, 256)), "duplicate-near"),
-        (lambda p: p.point(lambda v: 120 + (v - 120) * 2 // 3), "duplicate-near"),
-    ],
-    ids=["same pixels", "half", "enlarged", "blurred", "faded"],
-)
-def test_the_better_picture_is_the_keeper(
-    tmp_path: Path, worse: Callable[[Image.Image], Image.Image], rule: str
-) -> None:
-    """Of one map twice the original stays: not the smaller, enlarged, blurred or faded copy."""
-    dataset = make_dataset(tmp_path)
-    copy = add(dataset, "a copy.tif", worse(painted(1, 256)))
-    original = add(dataset, "b original.png", painted(1, 256))
-
-    finish(prune(dataset, PruneConfig(min_side_px=32, near=6)))
-
-    found = suggestions(dataset)
-    assert {rule for rule, _ in found.values()} == {rule}
-    if rule != "duplicate-exact":
-        assert list(found.items()) == [(copy, (rule, original))]
 
 
 def test_small_and_blank_are_suggested_and_a_dark_cave_is_not(tmp_path: Path) -> None:
@@ -129,68 +80,6 @@ def test_broken_files_are_listed_and_never_fatal(tmp_path: Path) -> None:
     assert events[-1].exit_code == 0
 
 
-def test_floors_share_a_group_and_none_is_dropped(tmp_path: Path) -> None:
-    """Two floors that look alike are two maps of one group, by their names; strangers are not."""
-    dataset = make_dataset(tmp_path)
-    deck = painted(5)
-    other_deck = deck.copy()
-    other_deck.paste("red", (70, 70, 90, 90))
-    add(dataset, "Old Ship - Upper Level_23cdf585.png", deck)
-    add(dataset, "Old Ship - Lower Level_400eb4e0.png", other_deck)
-    add(dataset, "Keep_crop01.png", painted(6))
-    add(dataset, "Keep.png", painted(7))
-    add(dataset, "Tower of Glass.png", painted(8))
-
-    finish(prune(dataset, AUTO))
-
-    groups = [row["group"] for row in kept(dataset)]
-    assert len(groups) == 5
-    assert groups[0] == groups[1] != groups[2] == groups[3] != groups[4]
-
-
-def test_day_and_night_are_two_pictures_of_one_group(tmp_path: Path) -> None:
-    """A map by night is worth learning too; it only must not be split from the one by day."""
-    dataset = make_dataset(tmp_path)
-    add(dataset, "day.png", painted(1))
-    add(dataset, "night.png", painted(1).point(lambda v: v * 2 // 5))
-
-    finish(prune(dataset, PruneConfig(min_side_px=32, near=6, auto=True)))
-
-    rows = kept(dataset)
-    assert len(rows) == 2
-    assert rows[0]["group"] == rows[1]["group"]
-
-
-def test_one_map_id_is_one_group_and_keeps_its_best_resolution(tmp_path: Path) -> None:
-    """Of the dpi versions of a page the highest stays; another picture of the page stays too."""
-    dataset = make_dataset(tmp_path)
-    page = {"map_id": "2004-05/crypt"}
-    low = add(dataset, "1.png", painted(1, 100), dpi=72, **page)
-    high = add(dataset, "2.png", painted(1, 200), dpi=150, **page)
-    add(dataset, "3.png", painted(2, 100), dpi=72, **page)
-
-    finish(prune(dataset, PruneConfig(min_side_px=32, near=0, auto=True)))
-
-    assert suggestions(dataset) == {low: ("duplicate-dpi", high)}
-    assert kept_files(dataset) == ["2.png", "3.png"]
-    assert len({row["group"] for row in kept(dataset)}) == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("20_StagLordsFort_Cellar", ("20 stag lords fort", ("cellar",))),
-        ("28_VordakaisTomb_Level_2_crop01", ("28 vordakais tomb", ("level 2", "crop01"))),
-        ("bm_orb_boat_1_btm", ("bm orb boat 1", ("btm",))),
-        ("Inn - Second Floor (72 dpi)", ("inn", ("second floor",))),
-        ("Ice Room", ("ice room", ())),
-    ],
-)
-def test_building_is_the_name_without_its_floor(name: str, expected: tuple) -> None:
-    """Floor, crop, sheet number and dpi are taken off; what is left names the building."""
-    assert building(name) == expected
-
-
 def test_only_new_pictures_are_measured(tmp_path: Path) -> None:
     """Ten files more than a thousand cost ten measurements; moving all of them costs none."""
     dataset = make_dataset(tmp_path)
@@ -216,7 +105,7 @@ def test_pruning_twice_changes_nothing(tmp_path: Path) -> None:
     """A second --auto marks nothing, and groups, suggestions and history stay as they are."""
     dataset = make_dataset(tmp_path)
     for n in range(4):
-        add(dataset, f"{n}.png", painted(n % 3, 64 + n))
+        add(dataset, f"{n}.png", painted(n % 3).resize((160 - n, 160 - n)))
     finish(prune(dataset, AUTO))
     with Decisions(dataset.decisions) as decisions:
         before = decisions.history(), decisions.groups(), suggestions(dataset)
@@ -227,25 +116,6 @@ def test_pruning_twice_changes_nothing(tmp_path: Path) -> None:
         assert (decisions.history(), decisions.groups(), suggestions(dataset)) == before
     assert again.data["marked"] == 0
     assert before[0]
-
-
-def test_groups_keep_their_names_when_pictures_join(tmp_path: Path) -> None:
-    """Strangers change no group, and a better copy takes the name its map already had."""
-    dataset = make_dataset(tmp_path)
-    for n in range(6):
-        add(dataset, f"{n}.png", painted(n, 96))
-    finish(prune(dataset, SMALL))
-    before = {row["file"]: row["group"] for row in kept(dataset)}
-    for n in range(6, 30):
-        add(dataset, f"{n}.png", painted(n, 96))
-    for n in range(6):
-        add(dataset, f"{n} better.jpg", painted(n, 96).resize((192, 192)))
-
-    finish(prune(dataset, SMALL))
-
-    after = {row["file"]: row["group"] for row in kept(dataset)}
-    assert {file: after[file] for file in before} == before
-    assert [after[f"pictures/{n} better.jpg"] for n in range(6)] == list(before.values())
 
 
 def test_auto_never_overrides_a_person(tmp_path: Path) -> None:

@@ -28,17 +28,16 @@ class Picture:
     @property
     def usable(self) -> bool:
         """Whether it could stand for its group: whole, and no person has dropped it."""
-        return not self.features.problem and self._said != "drop"
+        return not self.features.problem and self.said != "drop"
 
     @property
-    def _said(self) -> str:
+    def said(self) -> str:
         """What a person said of it, if anything."""
         return self.mark.state if self.mark is not None and self.mark.personal else ""
 
     def worth(self) -> tuple:
-        """Return what ranks the pictures of one group: a person's keep, then detail."""
-        f = self.features
-        return (self._said == "keep", _detail(f, self.row.get("bytes") or 0), self.id)
+        """Return what ranks copies of one map that differ in nothing else: detail."""
+        return (_detail(self.features, self.row.get("bytes") or 0), self.id)
 
     @property
     def texts(self) -> tuple[str, str]:

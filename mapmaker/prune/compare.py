@@ -10,6 +10,7 @@ from mapmaker.prune.align import Fit, Pixels, View, turned
 
 _LEAST_PX = 48  # what both show must be at least this large
 _SHAPE_PX, _BLOCK_PX = 384, 16
+_SOFT = 1.5  # pixels: the shape is the same under grain, blur and the lines of a grid
 _LIKE = 0.6  # a block that correlates so well shows the same thing
 _COLOUR_PX = 64
 _COLOURED = 4.0  # levels off grey: less is grey with the noise of an encoding
@@ -18,6 +19,7 @@ _LINE = 2.5  # levels a row or column must be off its neighbours (blocks of JPEG
 _ALONE = 0.5  # and this share of it must be missing in the other picture
 _LEAST_LINES, _LEAST_PERIOD_PX = 3, 12
 _PARTS = 4  # a line runs through most quarters of the picture, the edge of a logo through one
+_SHARPER = 1.5  # times the grain of the other: one of them was blurred or enlarged
 _LETTER_PX = 24  # a smaller piece is noise of encoding
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -108,7 +110,10 @@ def shape(seen: Overlap) -> Shape:
     height, width = seen.a.shape[:2]
     scale = min(1.0, _SHAPE_PX / max(height, width))
     size = (max(_BLOCK_PX, round(width * scale)), max(_BLOCK_PX, round(height * scale)))
-    a, b = (cv2.resize(p @ _GREY, size, interpolation=cv2.INTER_AREA) for p in (seen.a, seen.b))
+    a, b = (
+        cv2.GaussianBlur(cv2.resize(p @ _GREY, size, interpolation=cv2.INTER_AREA), (0, 0), _SOFT)
+        for p in (seen.a, seen.b)
+    )
     block, half = (_BLOCK_PX, _BLOCK_PX), _BLOCK_PX // 2
 
     def mean(array: NDArray) -> NDArray:
@@ -155,9 +160,10 @@ def spots(seen: Overlap, tone: Colour | None = None) -> Spots:
     half a pixel, ringing and blur do not count.
     """
     a = seen.a if tone is None else seen.a * np.float32(tone.gain) + np.float32(tone.offset)
-    a, b = (cv2.GaussianBlur(p @ _GREY, (0, 0), 0.7) for p in (a, seen.b))
+    a, b = _equally_sharp(a @ _GREY, seen.b @ _GREY)
     off = np.maximum(_beyond(a, b), _beyond(b, a))
-    hit = off > max(_FAINT, 4 + _NOISE * float(np.percentile(off, 75)))
+    noise = np.percentile(off, [75, 88])  # an overlay covers less than the rest
+    hit = off > max(_FAINT, *(4 + _NOISE * noise * (1.0, 0.75)))
     spot = _coherent(hit)
     scattered = float((hit & ~spot).mean())
     if not spot.any():
@@ -221,6 +227,18 @@ def _same_hues(a: NDArray, b: NDArray) -> float:
     if min(sizes) < _COLOURED * a.size**0.5:
         return 1.0
     return float((a * b).sum() / (sizes[0] * sizes[1]))
+
+
+def _equally_sharp(a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
+    """Return both a little softened, and the sharper one as far as makes it most like the other."""
+    grain = [float(np.abs(cv2.Laplacian(p, cv2.CV_32F)).mean()) for p in (a, b)]
+    a, b = (cv2.GaussianBlur(p, (0, 0), 0.7) for p in (a, b))
+    if max(grain) < _SHARPER * min(grain):
+        return a, b
+    sharp, soft = (a, b) if grain[0] > grain[1] else (b, a)
+    tries = [sharp, *(cv2.GaussianBlur(sharp, (0, 0), sigma) for sigma in (1.0, 1.5, 2.2, 3.3))]
+    best = min(tries, key=lambda p: float(np.abs(p - soft).mean()))
+    return (best, soft) if grain[0] > grain[1] else (soft, best)
 
 
 def _beyond(a: NDArray, b: NDArray) -> NDArray:

@@ -1,117 +1,139 @@
 """Which pictures are one map twice, and which of the two is the copy."""
 
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 
-from mapmaker.prune.candidate import BLANK_SPAN, Picture
-from mapmaker.prune.hashes import changed, near_pairs
+from mapmaker.prune.candidate import Picture
+from mapmaker.prune.hashes import near_pairs
 from mapmaker.prune.names import LEAST_STEM, building
+from mapmaker.prune.variants import COPIES, Relation
 
-SAME_PLAN = 0.35  # more of the painted area differs: alike from afar, another plan from near
-NIGHT = 1.6  # times as bright: another light, not another encoding (JPEG and scaling: 1.02)
 SAME_MAP_BITS = 14  # two resolutions of one page must at least resemble each other (unrelated: 16+)
+NEARLY_ALL = 0.9  # a part that shows so much of the area is as good as a copy
+_LOOKED_AT = ("reencode", "resized")  # what two dpi of one page look like
 
-Alike = tuple[Picture, Picture, int, int]  # one, other, bits that differ, orientation
-Pair = tuple[Picture, Picture, str, str]  # one, other, rule, reason
+Copy = tuple[Picture, Picture, Relation]  # the copy, its keeper, what they are to each other
 
 
-def alike(pictures: list[Picture], near: int) -> list[Alike]:
-    """Return (one, other, bits, orientation) of pictures that show the same plan.
+def told_by_features(pictures: list[Picture]) -> list[Relation]:
+    """Return the relations that need no look at the files: equal pixels, one page at two dpi."""
+    return [*_exact(pictures), *_dpi(pictures)]
 
-    Their hashes are at most `near` bits apart and what is painted is the same; blank pictures are
-    like everything and so like nothing.
+
+def one_each(relations: Iterable[Relation]) -> list[Relation]:
+    """Return one relation a pair: exact before anything, two dpi before two sizes."""
+    best: dict[tuple[str, str], Relation] = {}
+    for r in relations:
+        pair = (min(r.one, r.other), max(r.one, r.other))
+        old = best.get(pair)
+        better = r.kind == "exact" or (r.kind == "dpi" and old and old.kind in _LOOKED_AT)
+        if old is None or (better and old.kind != "exact"):
+            best[pair] = r
+    return list(best.values())
+
+
+def duplicates(
+    pictures: list[Picture], relations: Iterable[Relation], flawed: Collection[str] = ()
+) -> Iterator[Copy]:
+    """Yield every picture that another makes superfluous, once, with that other.
+
+    A keeper is never a copy of another, and each copy was compared with its keeper itself: a chain
+    of likenesses does not make its two ends alike. A person's keep ranks first, then pictures
+    that are not `flawed` by themselves, have no overlay, were not enlarged; then detail.
     """
-    shown = [p for p in pictures if not p.features.problem and p.features.span >= BLANK_SPAN]
-    return [
-        (one, other, bits, orientation)
-        for one, other, bits, orientation in _within(shown, near)
-        if changed(one.features.small(), other.features.small(), orientation) <= SAME_PLAN
-    ]
-
-
-def duplicates(pictures: list[Picture], likes: list[Alike]) -> list[Pair]:
-    """Return (copy, keeper, rule, reason); a keeper is never a copy of another."""
-    ties = defaultdict(dict)
-    for one, other, rule, reason in [
-        *_same_pixels(pictures),
-        *_dpi(pictures),
-        *_copies(pictures, likes),
-    ]:
-        ties[one.id].setdefault(other.id, (other, rule, reason))
-        ties[other.id].setdefault(one.id, (one, rule, reason))
-    gone: set[str] = set()
-    found = []
-    for keeper in sorted(pictures, key=Picture.worth, reverse=True):
-        if keeper.id in gone:
+    of = {p.id: p for p in pictures}
+    ties: dict[str, list[Relation]] = defaultdict(list)
+    overlaid, enlarged = set(), set()
+    for r in relations:
+        if r.one not in of or r.other not in of or not _superfluous(r, of[r.one], of[r.other]):
             continue
-        for copy, rule, reason in ties[keeper.id].values():
-            if copy.id not in gone and copy.worth() < keeper.worth():
-                gone.add(copy.id)
-                found.append((copy, keeper, rule, reason))
+        ties[r.one].append(r)
+        ties[r.other].append(r)
+        if r.kind == "watermark":
+            overlaid.add(r.worse)
+        elif r.worse and _larger(of[r.one], of[r.other]).id == r.worse:
+            enlarged.add(r.worse)
+    rank = {
+        id: (p.said == "keep", id not in flawed, id not in overlaid, id not in enlarged, p.worth())
+        for id, p in of.items()
+    }
+    gone: set[str] = set()
+    for keeper in sorted(rank, key=rank.__getitem__, reverse=True):
+        if keeper in gone:
+            continue
+        for r in ties[keeper]:
+            copy = r.other if r.one == keeper else r.one
+            trimmed = r.kind != "crop" or r.worse == copy
+            if copy not in gone and rank[copy] < rank[keeper] and trimmed:
+                gone.add(copy)
+                yield of[copy], of[keeper], r
+
+
+def parts(pictures: list[Picture], relations: Iterable[Relation]) -> Iterator[Copy]:
+    """Yield the pictures that are a smaller part of another, once, with the larger one."""
+    of = {p.id: p for p in pictures}
+    crops = [r for r in relations if r.kind == "crop" and r.worse and r.share < NEARLY_ALL]
+    seen: set[str] = set()
+    for r in sorted(crops, key=lambda r: (-r.share, r.one, r.other)):
+        whole = r.other if r.one == r.worse else r.one
+        if r.worse in of and whole in of and r.worse not in seen:
+            seen.add(r.worse)
+            yield of[r.worse], of[whole], r
+
+
+def _superfluous(r: Relation, one: Picture, other: Picture) -> bool:
+    """Whether one of the two shows nothing that the other does not."""
+    copies = bool(r.worse) and r.share >= NEARLY_ALL if r.kind == "crop" else r.kind in COPIES
+    return copies and (r.kind == "exact" or not _floors(one, other))
+
+
+def _larger(one: Picture, other: Picture) -> Picture:
+    return max(one, other, key=lambda p: (p.features.width * p.features.height, p.id))
+
+
+def _exact(pictures: list[Picture]) -> list[Relation]:
+    first: dict[str, str] = {}
+    found = []
+    for p in pictures:
+        if not p.features.pixels:
+            continue
+        other = first.setdefault(p.features.pixels, p.id)
+        if other != p.id:
+            found.append(Relation(other, p.id, "exact", bits=0, note="pixel for pixel"))
     return found
 
 
-def _same_pixels(pictures: list[Picture]) -> list[Pair]:
-    first: dict[str, Picture] = {}
-    pairs = []
-    for p in pictures:
-        other = first.setdefault(p.features.pixels, p)
-        if other is not p:
-            pairs.append((other, p, "duplicate-exact", "the same picture, pixel for pixel"))
-    return pairs
-
-
-def _dpi(pictures: list[Picture]) -> list[Pair]:
+def _dpi(pictures: list[Picture]) -> list[Relation]:
     """Tie the resolutions of one page: same map_id and variant, another dpi, and some likeness."""
     pages = defaultdict(list)
     for p in pictures:
-        if p.row.get("map_id") and p.row.get("dpi"):
+        if p.row.get("map_id") and p.row.get("dpi") and p.features.phash:
             pages[p.row["map_id"], p.row.get("variant")].append(p)
-    pairs = []
+    found = []
     for page in pages.values():
-        for one, other, _, _ in _within(page, SAME_MAP_BITS):
-            if one.row["dpi"] != other.row["dpi"] and not _floors(one, other):
-                low, high = sorted((one.row["dpi"], other.row["dpi"]))
-                reason = f"the same map at {low} and {high} dpi"
-                pairs.append((one, other, "duplicate-dpi", reason))
-    return pairs
-
-
-def _copies(pictures: list[Picture], likes: list[Alike]) -> list[Pair]:
-    here = {p.id for p in pictures}
-    pairs = []
-    for one, other, bits, orientation in likes:
-        if not {one.id, other.id} <= here:
+        if len(page) < 2:
             continue
-        if not _floors(one, other) and not _relit(one, other):
-            turned = "" if orientation == 0 else ", turned or mirrored"
-            reason = f"the same map{turned} ({bits} of 64 bits differ)"
-            pairs.append((one, other, "duplicate-near", reason))
-    return pairs
-
-
-def _within(pictures: list[Picture], limit: int) -> list[Alike]:
-    if len(pictures) < 2:
-        return []
-    phash = np.array([[int(h, 16) for h in p.features.phash] for p in pictures], np.uint64)
-    dhash = np.array([[int(h, 16) for h in p.features.dhash] for p in pictures], np.uint64)
-    return [
-        (pictures[i], pictures[j], bits, orientation)
-        for i, j, bits, orientation in near_pairs(phash, dhash, limit)
-    ]
+        phash, dhash = (
+            np.array([[int(h, 16) for h in hashes] for hashes in both], np.uint64)
+            for both in ([p.features.phash for p in page], [p.features.dhash for p in page])
+        )
+        for i, j, bits, orientation in near_pairs(phash, dhash, SAME_MAP_BITS):
+            low, high = sorted((page[i], page[j]), key=lambda p: p.row["dpi"])
+            if low.row["dpi"] != high.row["dpi"] and not _floors(low, high):
+                note = f"at {low.row['dpi']} and {high.row['dpi']} dpi"
+                found.append(Relation(page[i].id, page[j].id, "dpi", orientation, bits, note))
+    return found
 
 
 def _floors(one: Picture, other: Picture) -> bool:
-    """Whether two names differ in nothing but the floor (or the crop): two maps, not one twice."""
+    """Whether two names differ in nothing but the floor: two maps, not one twice."""
     for a, b in zip(one.texts, other.texts, strict=True):
-        (name, floor), (other_name, other_floor) = building(a), building(b)
+        (name, words), (other_name, other_words) = building(a), building(b)
+        floor, other_floor = (
+            [w for w in said if not w.startswith("crop")] for said in (words, other_words)
+        )
         if name == other_name and floor != other_floor and len(name) >= LEAST_STEM:
             return True
     return False
-
-
-def _relit(one: Picture, other: Picture) -> bool:
-    """Whether one is the other by night: worth keeping both, in one group."""
-    dim, light = sorted(max(1.0, p.features.mean) for p in (one, other))
-    return light > NIGHT * dim

@@ -1,24 +1,47 @@
-"""What we would drop, and why: the first reason that holds of each picture."""
+"""What we would drop or show to a person, and why: the gravest reason leads."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mapmaker.prune.candidate import BLANK_SPAN, Picture
-from mapmaker.prune.copies import Alike, duplicates
-from mapmaker.prune.features import Features
+from mapmaker.prune.copies import Copy, duplicates, one_each, parts, told_by_features
+from mapmaker.prune.finding import Level
+from mapmaker.prune.quality import findings
+from mapmaker.prune.thresholds import Limits
+from mapmaker.prune.variants import Relation
 
-VERSION = 1
+# The rule of a copy; kinds not named here are one map as near as encodings and sizes are.
+_RULES = {
+    "exact": "duplicate-exact",
+    "dpi": "duplicate-dpi",
+    "turned": "duplicate-turned",
+    "watermark": "duplicate-watermark",
+    "crop": "duplicate-crop",
+}
+_REASONS = {
+    "exact": "the same picture, {note}",
+    "dpi": "the same map {note}",
+    "turned": "the same map, {note}",
+    "watermark": "the same map with {note}",
+    "crop": "the same map, trimmed: {note}",
+    "resized": "the same map, {note}",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Drop the picture, by `rule`, because of `reason`; `keeper` is the one that stays instead."""
+    """Drop the picture, by `rule`, because of `reason`; `keeper` is the one that stays instead.
+
+    level `look` is for a person and never dropped by --auto; also are further reasons.
+    """
 
     id: str
     rule: str
     reason: str
     keeper: str = ""
-    level: str = "drop"  # or `look`: for a person, never dropped by --auto
+    level: Level = "drop"
+    also: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON-able values."""
@@ -26,29 +49,48 @@ class Suggestion:
 
 
 def suggest(
-    pictures: list[Picture], likes: list[Alike], *, min_side_px: int
+    pictures: list[Picture], relations: Iterable[Relation], limits: Limits
 ) -> dict[str, Suggestion]:
-    """Return what to drop, by id, each with one reason: the first that holds of
+    """Return what speaks against pictures, by id: a better copy first, then its own faults.
 
-    broken, small, blank, duplicate-exact, duplicate-dpi, duplicate-near. likes is `alike` of the
-    same pictures.
+    What we would drop leads over what a person should look at.
+    pictures may be a part of a data set in which every picture has its relatives beside it;
+    relations are those among them that `variants.relate` found. Variants worth keeping (a grid,
+    another light, other colours) and floors are no reason.
     """
-    found: dict[str, Suggestion] = {}
-    for p in pictures:
-        rule, reason = _alone(p.features, min_side_px)
-        if rule:
-            found[p.id] = Suggestion(p.id, rule, reason)
-    whole = [p for p in pictures if p.id not in found and p.usable]
-    for copy, keeper, rule, reason in duplicates(whole, likes):
-        found.setdefault(copy.id, Suggestion(copy.id, rule, reason, keeper.id))
-    return found
+    said: dict[str, list[Suggestion]] = {
+        p.id: [
+            Suggestion(p.id, f.rule, f.reason, level=f.level) for f in findings(p.features, limits)
+        ]
+        for p in pictures
+    }
+    whole = [p for p in pictures if p.usable and p.features.span >= BLANK_SPAN]
+    flawed = {p.id for p in whole if any(s.level == "drop" for s in said[p.id])}
+    ties = one_each([*relations, *told_by_features(whole)])
+    for copy in duplicates(whole, ties, flawed):
+        said[copy[0].id].insert(0, _of(copy, "drop"))
+    for part in parts(whole, ties):
+        said[part[0].id].append(_of(part, "look"))
+    return {id: _lead(reasons) for id, reasons in said.items() if reasons}
 
 
-def _alone(f: Features, min_side_px: int) -> tuple[str, str]:
-    if f.problem:
-        return "broken", f.problem
-    if min(f.width, f.height) < min_side_px:
-        return "small", f"{f.width}x{f.height} px; its shorter side is below {min_side_px} px"
-    if f.span < BLANK_SPAN:
-        return "blank", f"nearly one colour: brightness spans {f.span:.0f} of 255"
-    return "", ""
+def keepers(suggestions: Iterable[Suggestion]) -> dict[str, str]:
+    """Return the keeper of every copy, by the copy's id."""
+    return {s.id: s.keeper for s in suggestions if s.keeper and s.level == "drop"}
+
+
+def _of(copy: Copy, level: Level) -> Suggestion:
+    picture, keeper, r = copy
+    if level == "look":
+        return Suggestion(picture.id, "crop", f"a part of another map: {r.note}", keeper.id, level)
+    rule = _RULES.get(r.kind, "duplicate-near")
+    reason = _REASONS.get(r.kind, "the same map once more").format(note=r.note)
+    if r.orientation and r.kind not in ("exact", "turned"):
+        reason += ", turned or mirrored"
+    return Suggestion(picture.id, rule, reason, keeper.id, level)
+
+
+def _lead(reasons: list[Suggestion]) -> Suggestion:
+    first, *rest = sorted(reasons, key=lambda s: s.level == "look")
+    also = tuple(s.reason for s in rest)
+    return Suggestion(first.id, first.rule, first.reason, first.keeper, first.level, also)

@@ -1,24 +1,23 @@
 """Weighing pictures against each other, in parts that hang together: memory holds one part."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 
-import numpy as np
-
 from mapmaker.events import Event, Note
-from mapmaker.prune.candidate import BLANK_SPAN, Picture
+from mapmaker.prune.candidate import Picture
 from mapmaker.prune.catalogue import Catalogue, together
 from mapmaker.prune.config import PruneConfig
-from mapmaker.prune.copies import alike
 from mapmaker.prune.decisions import Decisions
 from mapmaker.prune.groups import groups
-from mapmaker.prune.join import allowed, components, near
+from mapmaker.prune.join import components
 from mapmaker.prune.measuring import Workers
+from mapmaker.prune.relating import candidates, relate_new, relations
 from mapmaker.prune.store import FeatureStore
 from mapmaker.prune.suggest import Suggestion, suggest
 from mapmaker.prune.thresholds import limits
+from mapmaker.prune.variants import Relation
 from mapmaker.workspace import Dataset
 
 PART = 500  # pictures weighed at once; more when more hang together
@@ -47,21 +46,29 @@ class Scales:
         self.dataset, self.catalogue, self.store = dataset, catalogue, store
         self.config, self.limits = config, limits(min_side_px=config.min_side_px)
         self.marks = decisions.all()
-        self.warnings: list[str] = []
+        self._relations: list[tuple[int, int, Relation]] = []
 
     def relate(self, workers: Workers) -> Iterator[Event]:
         """Compare the pairs that nobody has compared, yielding events."""
-        _ = self._tops
-        yield from map(Note, self.warnings)
+        found = candidates(self.catalogue, self.store, self.config)
+        yield from map(Note, found.warnings)
+        yield from relate_new(self.dataset, self.catalogue, self.store, workers, found)
+        for r in relations(self.catalogue, self.store, found):
+            one, other = self.catalogue.indices([r.one, r.other])
+            self._relations.append((one, other, r))
 
     def verdicts(self, known: Mapping[str, str]) -> Iterator[Verdict]:
         """Yield what is thought of all pictures, part by part. known is the group of each by id."""
-        near_bits = allowed(self.config.near, len(self.catalogue))
-        for part in together(self._tops, PART):
+        tied = ((one, other) for one, other, _ in self._relations)
+        tops = components(len(self.catalogue), chain(tied, self.catalogue.namesakes()))
+        by_top: dict[int, list[Relation]] = defaultdict(list)
+        for one, _, relation in self._relations:
+            by_top[int(tops[one])].append(relation)
+        for part in together(tops, PART):
             pictures = self.pictures(part)
-            likes = alike(pictures, near_bits)
-            found = suggest(pictures, likes, min_side_px=self.config.min_side_px)
-            yield Verdict(pictures, groups(pictures, likes, known), found)
+            ties = [r for top in {int(tops[i]) for i in part} for r in by_top[top]]
+            found = suggest(pictures, ties, self.limits)
+            yield Verdict(pictures, groups(pictures, ties, known), found)
 
     def pictures(self, indices: list[int]) -> list[Picture]:
         """Return some pictures with all that is known of them, sorted by id."""
@@ -72,15 +79,3 @@ class Scales:
             for index in sorted(indices)
             if (id := self.catalogue.id(index))
         ]
-
-    @cached_property
-    def _tops(self) -> np.ndarray:
-        """Tie everything that may be of one map: what looks alike, and what is named alike."""
-        ids, phash, dhash = self.store.hashes(least_span=BLANK_SPAN)
-        at = self.catalogue.find(ids)
-        here = np.flatnonzero(at >= 0)
-        pairs = near([phash[here], dhash[here]], allowed(self.config.near, len(self.catalogue)))
-        self.warnings += pairs.warnings
-        of = at[here]
-        alike = zip(of[pairs.one].tolist(), of[pairs.other].tolist(), strict=True)
-        return components(len(self.catalogue), chain(alike, self.catalogue.namesakes()))

@@ -1,0 +1,127 @@
+"""Comparing pairs of pictures on any engine: those that may be of one map and nobody compared."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapmaker.events import Event, Step
+from mapmaker.prune.candidate import BLANK_SPAN
+from mapmaker.prune.catalogue import Catalogue
+from mapmaker.prune.config import PruneConfig
+from mapmaker.prune.join import allowed, near
+from mapmaker.prune.localkeys import meet
+from mapmaker.prune.measuring import Workers, places
+from mapmaker.prune.store import FeatureStore
+from mapmaker.prune.variants import VERSION, Pair, Relation, relate
+from mapmaker.stopping import stoppable
+from mapmaker.workspace import Dataset
+
+BATCH = 8  # pairs that travel together: about a second's work
+KEEP = 64  # answers written at once
+UNKNOWN = -1  # orientation of a pair that shares points, not its whole outline
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs one < other (M,) of catalogue indices; bits apart; orientation 0..7 or UNKNOWN."""
+
+    one: NDArray[np.int64]
+    other: NDArray[np.int64]
+    bits: NDArray[np.int64]
+    orientation: NDArray[np.int64]
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.one)
+
+
+def candidates(catalogue: Catalogue, store: FeatureStore, config: PruneConfig) -> Candidates:
+    """Return the pairs worth comparing, each once: near hashes, or points in common."""
+    ids, phash, dhash = store.hashes(least_span=BLANK_SPAN)
+    at = catalogue.find(ids)
+    here = np.flatnonzero(at >= 0)
+    pairs = near([phash[here], dhash[here]], allowed(config.near, len(catalogue)))
+    met = meet(_keys_of(catalogue, store))
+    columns = [
+        np.concatenate([at[here][pairs.one], met.one]),
+        np.concatenate([at[here][pairs.other], met.other]),
+        np.concatenate([pairs.bits.astype(np.int64), np.full(len(met.one), 64)]),
+        np.concatenate([pairs.orientation.astype(np.int64), np.full(len(met.one), UNKNOWN)]),
+    ]
+    _, first = np.unique(columns[0] * len(catalogue) + columns[1], return_index=True)
+    one, other, bits, orientation = (column[first] for column in columns)
+    return Candidates(one, other, bits, orientation, (*pairs.warnings, *met.warnings))
+
+
+def relate_new(
+    dataset: Dataset, catalogue: Catalogue, store: FeatureStore, workers: Workers, found: Candidates
+) -> Iterator[Event]:
+    """Compare the pairs that nobody has compared and keep what they are, yielding a step each.
+
+    Raises Stopped; what was compared is kept.
+    """
+    new = _unknown(catalogue, store, found)
+    if not len(new):
+        return
+    wanted = np.unique(np.concatenate([found.one[new], found.other[new]])).tolist()
+    place = {task.id: Path(task.path) for task in places(dataset, catalogue, wanted)}
+    pairs = (_pair(catalogue, found, int(n), place) for n in new)
+    waiting: list[tuple[str, str, dict[str, Any]]] = []
+    done = 0
+    with stoppable() as stop, closing(workers.imap(relate, pairs, len(new), BATCH)) as outcomes:
+        try:
+            for pair, relation, error in outcomes:
+                done += 1
+                if not error:  # a file that went away meanwhile is compared next time
+                    waiting.append((pair.one, pair.other, relation.plain() if relation else {}))
+                if len(waiting) >= KEEP:
+                    store.keep_relations(waiting, VERSION)
+                    waiting.clear()
+                yield Step("prune", done, len(new), "pairs", relation.kind if relation else "")
+                if stop:
+                    raise stop.error(
+                        f"{done} of {len(new)} pairs are compared.",
+                        hint="Run the same command again; it goes on with the rest.",
+                    )
+        finally:
+            store.keep_relations(waiting, VERSION)
+
+
+def relations(catalogue: Catalogue, store: FeatureStore, found: Candidates) -> list[Relation]:
+    """Return what the pairs are to each other; those that are nothing are left out."""
+    answers: list[Relation] = []
+    pairs = (
+        (catalogue.id(i), catalogue.id(j)) for i, j in zip(found.one, found.other, strict=True)
+    )
+    while some := list(islice(pairs, 1000)):
+        known = store.known_relations(some, VERSION)
+        answers += [Relation(**values) for values in known if values]
+    return answers
+
+
+def _unknown(catalogue: Catalogue, store: FeatureStore, found: Candidates) -> NDArray[np.intp]:
+    ids: Iterable[tuple[str, str]] = (
+        (catalogue.id(i), catalogue.id(j)) for i, j in zip(found.one, found.other, strict=True)
+    )
+    return np.flatnonzero([known is None for known in store.known_relations(ids, VERSION)])
+
+
+def _pair(catalogue: Catalogue, found: Candidates, n: int, place: dict[str, Path]) -> Pair:
+    one, other = catalogue.id(int(found.one[n])), catalogue.id(int(found.other[n]))
+    turn = int(found.orientation[n])
+    orientation = None if turn == UNKNOWN else turn
+    return Pair(one, other, place[one], place[other], orientation, int(found.bits[n]))
+
+
+def _keys_of(catalogue: Catalogue, store: FeatureStore) -> Iterator[tuple[int, bytes]]:
+    """Yield the index and the keys of every picture that has some."""
+    for features in store.each():
+        at = catalogue.find(np.array([features.id], catalogue.ids.dtype))[0]
+        if at >= 0 and features.keys and features.span >= BLANK_SPAN:
+            yield int(at), features.keys
