@@ -89,7 +89,7 @@ def text_rows(grey: NDArray[np.uint8]) -> tuple[float, float, int]:
     return float(covered.mean()), float((covered > 0.25).mean()), max(map(len, pitches))
 
 
-def _even_lines(full: NDArray[np.float32], height: int) -> list[float]:
+def _even_lines(full: NDArray[np.floating], height: int) -> list[float]:
     # The distances [px] of lines of text that follow each other evenly down one strip.
     inked, empty = full > _INKED, full < _EMPTY
     if not (0.1 < inked.mean() < 0.9 and empty.mean() > 0.08):

@@ -1,0 +1,83 @@
+"""Where the shadows in a picture fall: light from one side is not to be mirrored or turned away.
+
+An object ends sharply where its shadow begins, and the shadow ends softly; and beside the dark
+outline of a thing the ground is darker on one side than on the other. Both are summed as vectors
+over the whole picture: without a common light they cancel.
+"""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mapmaker.prune.finding import Finding
+from mapmaker.prune.shot import Shot
+from mapmaker.prune.thresholds import Limits
+
+_TILES = 6  # a side: how well the parts of a picture agree is judged between them
+_VOID = 12  # grey levels: ground that is nearly black is no shadow
+_STEEPEST = 50.0  # grey levels a pixel: steeper edges count no more
+_OUTLINE = np.ones((5, 5), np.uint8)  # dark lines narrower than this are outlines
+_FAINT, _BOLD = 12, 60  # grey levels of an outline
+
+Floats = NDArray[np.float32]
+
+
+def shadow(shot: Shot) -> dict[str, float]:
+    """Return the signs of light from one side.
+
+    shadow_degrees: where shadows fall, clockwise from the right, 0..360. shadow_strength: the sum
+    of the picture's 36 parts over what parts of no common direction would add up to, 1 by chance.
+    shadow_apart: degrees between what edges say and what outlines say, 0..180.
+    """
+    grey = shot.small_grey
+    if min(grey.shape) < 4 * _TILES:
+        return {"shadow_degrees": 0.0, "shadow_strength": 0.0, "shadow_apart": 180.0}
+    lit = cv2.erode(grey, _OUTLINE) >= _VOID
+    across, down = _slopes(grey, 0.8)
+    steep = np.minimum(cv2.magnitude(across, down), _STEEPEST)
+    edges, strength = _sum(across, down, steep * steep * lit)
+    closed = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, _OUTLINE)
+    outlines = cv2.subtract(closed, grey)
+    outlines = np.where((outlines > _FAINT) & lit, np.minimum(outlines, _BOLD), 0)
+    beside, _ = _sum(*_slopes(closed, 2.0), outlines.astype(np.float32))
+    return {
+        "shadow_degrees": round(edges, 1),
+        "shadow_strength": round(strength, 3),
+        "shadow_apart": round(_apart(edges, beside), 1),
+    }
+
+
+def findings(signs: Mapping[str, float], limits: Limits) -> list[Finding]:
+    """Return nothing: light from one side is no fault."""
+    return []
+
+
+def direction(signs: Mapping[str, float], limits: Limits) -> float | None:
+    """Return where the shadows fall [degrees clockwise from the right], None when unsure."""
+    table = limits["shadow"]
+    sure = signs.get("shadow_strength", 0.0) >= table["strength"]
+    agreed = signs.get("shadow_apart", 180.0) <= table["apart"]
+    return signs["shadow_degrees"] if sure and agreed else None
+
+
+def _slopes(grey: NDArray, sigma: float) -> tuple[Floats, Floats]:
+    smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), sigma)
+    across, down = (cv2.Sobel(smooth, cv2.CV_32F, *axes, scale=1 / 8) for axes in ((1, 0), (0, 1)))
+    return across.astype(np.float32, copy=False), down.astype(np.float32, copy=False)
+
+
+def _sum(across: Floats, down: Floats, weight: NDArray) -> tuple[float, float]:
+    # Darkness grows against the slopes of brightness.
+    parts = [
+        cv2.resize(-weight * slope, (_TILES, _TILES), interpolation=cv2.INTER_AREA)
+        for slope in (across, down)
+    ]
+    x, y = (float(part.sum()) for part in parts)
+    by_chance = float(np.sqrt(sum((part**2).sum() for part in parts)))
+    return float(np.degrees(np.arctan2(y, x))) % 360, float(np.hypot(x, y)) / (by_chance + 1e-9)
+
+
+def _apart(one: float, other: float) -> float:
+    return abs((one - other + 180) % 360 - 180)
