@@ -9,9 +9,11 @@ from typing import Any
 from mapmaker.errors import MapmakerError
 from mapmaker.prune.consent import Consent
 from mapmaker.prune.decisions import Decisions
+from mapmaker.prune.lettering import has_text
 from mapmaker.prune.priors import choose_grid
 from mapmaker.prune.quarantine import locate
 from mapmaker.prune.store import Features, FeatureStore
+from mapmaker.prune.thresholds import limits
 from mapmaker.scrape.tombstones import Tombstones
 from mapmaker.workspace import Dataset
 
@@ -66,8 +68,8 @@ def _kept(dataset: Dataset, row: dict[str, Any], seen: Features, group: str) -> 
     if not path.exists():
         raise _away(dataset, row, locate(dataset, row).exists())
     grid = choose_grid(path, row.get("title"), (seen.width, seen.height), seen.grid)
-    has_text, light = _signs(seen)
-    return {**row, "group": group, "grid": grid, "has_text": has_text, "light": light}
+    writing, light = _signs(seen)
+    return {**row, "group": group, "grid": grid, "has_text": writing, "light": light}
 
 
 def refused(dataset: Dataset) -> dict[str, str]:
@@ -101,7 +103,7 @@ def _copy_of_removed(stones: Tombstones, row: dict[str, Any], path: Path) -> str
 
 def _signs(seen: Features) -> tuple[bool, float | None]:
     """Return whether there is writing in the picture, and where its shadows fall [degrees]."""
-    return False, None
+    return has_text(seen.signs, limits()), None
 
 
 def _unready(dataset: Dataset, count: int) -> MapmakerError:

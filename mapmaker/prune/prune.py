@@ -11,7 +11,7 @@ from mapmaker.prune import quarantine
 from mapmaker.prune.catalogue import Catalogue
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.decisions import Decisions, Mark
-from mapmaker.prune.kept import features_of
+from mapmaker.prune.kept import features_of, refused
 from mapmaker.prune.measuring import Workers, measure_new
 from mapmaker.prune.store import FeatureStore
 from mapmaker.prune.thumbs import thumbs_of
@@ -23,9 +23,9 @@ def prune(dataset: Dataset, config: PruneConfig) -> Iterator[Event]:
     """Measure new pictures, suggest what to drop, and do what `config` asks, yielding events.
 
     Done.data: dataset, pictures, measured, kept, dropped, undecided, broken, suggested (by rule),
-    marked (by --auto now), moved. Raises Stopped after saving; running it again goes on. The same
-    pictures give the same suggestions and groups, in whatever order they stand in the manifest and
-    whichever engine measures them.
+    marked (by --auto now), moved, refused (opted out or removed: pack takes none of them). Raises
+    Stopped after saving; running it again goes on. The same pictures give the same suggestions and
+    groups, in whatever order they stand in the manifest and whichever engine measures them.
     """
     with locked(dataset.root):
         if config.restore:
@@ -47,7 +47,7 @@ def prune(dataset: Dataset, config: PruneConfig) -> Iterator[Event]:
                 moved = yield from _apply(dataset, catalogue, decisions.all())
             counts = _counts(catalogue, decisions.all(), tally)
     data = {"dataset": dataset.name, "pictures": len(catalogue), "measured": measured, **counts}
-    data |= {"marked": tally.marked, "moved": moved}
+    data |= {"marked": tally.marked, "moved": moved, "refused": len(refused(dataset))}
     yield Done("prune", _summary(data), data)
 
 
@@ -142,8 +142,10 @@ def _counts(catalogue: Catalogue, marks: Mapping[str, Mark], tally: Tally) -> di
 def _summary(data: Mapping[str, Any]) -> str:
     by_rule = ", ".join(f"{count} {rule}" for rule, count in data["suggested"].items())
     look = ", ".join(f"{count} {rule}" for rule, count in data["to_look_at"].items())
+    no = data["refused"]
     return (
         f"{data['dataset']}: {data['kept']} of {data['pictures']} pictures kept, "
         f"{data['dropped']} dropped; suggestions: {by_rule or 'none'}"
-        f"{f'; worth a look: {look}' if look else ''}."
+        f"{f'; worth a look: {look}' if look else ''}"
+        f"{f'; {no} refused, opted out or removed' if no else ''}."
     )

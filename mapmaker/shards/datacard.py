@@ -133,7 +133,7 @@ def sections(facts: Facts, form: Sequence[str], made: Sequence[str]) -> str:
         "## Dataset Creation": [],
         "### Curation Rationale": [
             f"{facts.listed} pictures are listed, {facts.pictures} are in; {refused} were refused.",
-            _table(("what prune suggested to drop", "pictures"), facts.suggested),
+            _table(("what prune suggested", "pictures"), facts.suggested),
             _table(("what was decided", "pictures"), facts.decided),
             _table(("how two pictures are related", "pairs"), facts.relations),
         ],
@@ -175,10 +175,14 @@ def _measured(dataset: Dataset) -> tuple[dict[str, int], dict[str, int]]:
     if not (dataset.root / "features.db").exists():
         return {}, {}
     with closing(features_of(dataset)) as store:
-        rules = _counted(found["rule"] for found in store.suggestions().values())
+        rules = _counted(_suggested(found) for found in store.suggestions().values())
         kinds = _counted(str(data.get("kind") or "none") for _, _, data in store.relations())
     kinds.pop("none", None)
     return rules, kinds
+
+
+def _suggested(found: Mapping[str, Any]) -> str:
+    return f"{found['rule']}{' (worth a look)' if found.get('level') == 'look' else ''}"
 
 
 def _source(row: Mapping[str, Any]) -> str:
