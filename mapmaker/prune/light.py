@@ -83,16 +83,16 @@ def _ground(small: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, floa
     colour = np.median(rim[coarse == np.bincount(coarse).argmax()], axis=0)
     low, high = np.clip(colour - _NEAR, 0, 255), np.clip(colour + _NEAR, 0, 255)
     same = cv2.inRange(small, low.astype(np.uint8), high.astype(np.uint8))
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(same, connectivity=4)
+    count, parts = cv2.connectedComponents(same, connectivity=4)
     at_rim = np.zeros(count, bool)
     for s in sides:
         at_rim[parts[s]] = True
         at_rim[parts[:, s]] = True
     at_rim[0] = False
-    area = int(stats[at_rim, cv2.CC_STAT_AREA].sum())
+    ground = at_rim[parts]
+    area = np.count_nonzero(ground)
     spread = cv2.subtract(cv2.dilate(grey, _CROSS), cv2.erode(grey, _CROSS))
-    is_flat = cv2.inRange(spread, np.array([0]), np.array([_FLAT]))
-    flat = np.count_nonzero(is_flat[at_rim[parts]])
+    flat = np.count_nonzero(ground & (spread <= _FLAT))
     return {
         "light_ground": area / (height * width),
         "light_ground_level": float(colour @ [0.299, 0.587, 0.114]),

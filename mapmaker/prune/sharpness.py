@@ -27,8 +27,12 @@ _LEAST_EDGES = 50
 _SHARPEST = 0.98  # quantile
 _LOUDEST = 32  # grey levels: no single wall outweighs the texture
 _JPEG_PX = 8
+_IN_JPEG = (2, 4)  # factors whose beat falls together with these blocks
+_PIECE_PX = 48
+_LIVELY = 0.3  # grey levels
 _LEAST_BEAT = 0.003
-_FACTORS = (2, 3, 4)
+_BEATS = ("sharp_beat2", "sharp_beat3", "sharp_beat4", "sharp_bend4")
+_MADE_BY_ENLARGING = ("sharp_beat2", "sharp_beat3", "sharp_bend4")
 
 
 def sharpness(shot: Shot) -> dict[str, float]:
@@ -36,35 +40,24 @@ def sharpness(shot: Shot) -> dict[str, float]:
 
     sharp_fine: `fineness`. sharp_edge: the share (0..1) of a strong edge's rise that happens from
     one pixel to the next, at the sharpest 2 % of them; 1 where the picture has no edge to tell by.
-    sharp_beat: how much two neighbouring columns or rows differ by turns more and less (0..1), as
-    they do after enlarging by two. sharp_steps: the same for copied pixels (`nearest`), for the
-    factor in sharp_factor, in the direction where it is weaker; 1 is nothing but copies.
+    The others, 0..1, are `beat`s, which only enlarging makes: sharp_beat2, 3, 4 of the differences
+    between neighbours; sharp_bend4 of the differences between these.
     """
     grey = shot.grey
-    edges: list[NDArray[np.float32]] = []
-    profiles: list[NDArray[np.float32]] = []
-    for axis in (0, 1):
-        if grey.shape[axis] > 1:
-            step, rise = _steps(grey, axis)
-            edges.append(_steepness(step, rise, axis))
-            profiles.append(cv2.reduce(np.minimum(step, _LOUDEST), 1 - axis, cv2.REDUCE_AVG,
-                                       dtype=cv2.CV_32F).ravel())  # fmt: skip
-    steep = np.concatenate(edges) if edges else np.empty(0, np.float32)
-    known = len(steep) >= _LEAST_EDGES
-    steps, factor = max((_copied(profiles, factor), factor) for factor in _FACTORS)
-    return {
-        "sharp_fine": fineness(grey),
-        "sharp_edge": float(np.quantile(steep, _SHARPEST)) if known else 1.0,
-        "sharp_beat": float(np.mean([_beat(p) for p in profiles])) if profiles else 0.0,
-        "sharp_steps": steps,
-        "sharp_factor": float(factor),
-    }
+    found = [_along(grey, axis) for axis in (0, 1) if grey.shape[axis] > _REACH_PX]
+    if not found:
+        return dict.fromkeys(_BEATS, 0.0) | {"sharp_fine": fineness(grey), "sharp_edge": 1.0}
+    steep = np.concatenate([steep for steep, _ in found])
+    edge = float(np.quantile(steep, _SHARPEST)) if len(steep) >= _LEAST_EDGES else 1.0
+    beats = np.mean([beats for _, beats in found], axis=0)
+    signs = dict(zip(_BEATS, map(float, beats), strict=True))
+    return signs | {"sharp_fine": fineness(grey), "sharp_edge": edge}
 
 
 def crispness(signs: Mapping[str, float], limits: Limits) -> float:
     """Return how sharp a picture is, all things told: real maps have 0.65..1.3, soft ones less."""
     weights = limits["sharpness"]
-    beat = math.log10(max(signs["sharp_beat"], _LEAST_BEAT))
+    beat = math.log10(max(signs["sharp_beat2"], _LEAST_BEAT))
     fine = weights["fine_weight"] * signs["sharp_fine"] + weights["beat_weight"] * beat
     return signs["sharp_edge"] + fine
 
@@ -72,17 +65,18 @@ def crispness(signs: Mapping[str, float], limits: Limits) -> float:
 def findings(signs: Mapping[str, float], limits: Limits) -> list[Finding]:
     """Return whether a picture was enlarged or blurred: at most one of the two."""
     cuts = limits["sharpness"]
-    if signs["sharp_steps"] >= cuts["steps"]:
-        factor = f"{signs['sharp_factor']:.0f}x{signs['sharp_factor']:.0f}"
-        return [Finding("enlarged", "drop", f"enlarged: its pixels are copies, {factor} of each")]
+    for factor in (2, 3, 4):
+        if signs[f"sharp_beat{factor}"] >= cuts[f"copies{factor}"]:
+            return [Finding("enlarged", "drop", f"enlarged by {factor}: made of equal pixels")]
     crisp = crispness(signs, limits)
     if crisp >= cuts["soft"]:
         return []
     level = "drop" if crisp < cuts["blurred"] else "look"
-    measured = f"its sharpest edges spread over {1 / max(signs['sharp_edge'], 0.05):.1f} pixels"
-    if signs["sharp_beat"] >= cuts["beat"]:
+    spread = 1 / max(signs["sharp_edge"], 0.05)
+    measured = f"its sharpest edges spread over {spread:.1f} pixels"
+    if any(signs[name] >= cuts[name.removeprefix("sharp_")] for name in _MADE_BY_ENLARGING):
         return [Finding("enlarged", level, f"enlarged from fewer pixels: {measured}")]
-    return [Finding("blurry", level, f"blurred or enlarged: {measured}")]
+    return [Finding("blurry", level, f"out of focus: {measured}")]
 
 
 def fineness(grey: NDArray[np.uint8]) -> float:
@@ -97,57 +91,70 @@ def fineness(grey: NDArray[np.uint8]) -> float:
     for top in np.unique(np.linspace(0, grey.shape[0] - side, _PATCHES).astype(int)):
         for left in np.unique(np.linspace(0, grey.shape[1] - side, _PATCHES).astype(int)):
             patch = grey[top : top + side, left : left + side].astype(np.float32)
-            waves = cv2.dft((patch - patch.mean()) * window, flags=cv2.DFT_COMPLEX_OUTPUT)
-            energy += waves[..., 0] ** 2 + waves[..., 1] ** 2
+            energy += cv2.dft((patch - patch.mean()) * window) ** 2
     fine, coarse = float(energy[is_fine].sum()), float(energy[is_coarse].sum())
     return max(NO_DETAIL, math.log10(max(fine / coarse, 1e-6))) if coarse > 0 else NO_DETAIL
 
 
 @cache
 def _waves(side: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return a window, and where cv2.dft puts the fine and the coarse waves of a patch.
+
+    It packs real and imaginary parts side by side; its first and last column are packed otherwise
+    and left out.
+    """
     window = np.outer(np.hanning(side), np.hanning(side)).astype(np.float32)
-    frequency = np.abs(np.fft.fftfreq(side))
-    waves = np.maximum(frequency[:, None], frequency[None, :])
+    down = np.abs(np.fft.fftfreq(side))
+    across = (np.arange(side) + 1) // 2 / side
+    waves = np.maximum(down[:, None], across[None, :])
+    waves[:, [0, -1]] = np.nan
     is_fine, is_coarse = ((waves > low) & (waves < high) for low, high in (_FINE, _COARSE))
     return window, is_fine, is_coarse
 
 
-def _steps(grey: NDArray[np.uint8], axis: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return each pixel's difference to the next one along `axis`, and the rise around it."""
-    step = cv2.absdiff(grey[1:], grey[:-1]) if axis == 0 else cv2.absdiff(grey[:, 1:], grey[:, :-1])
-    kernel = np.ones((_REACH_PX, 1) if axis == 0 else (1, _REACH_PX), np.uint8)
-    rise = cv2.subtract(cv2.dilate(grey, kernel), cv2.erode(grey, kernel))
-    return step.astype(np.uint8), (rise[1:] if axis == 0 else rise[:, 1:]).astype(np.uint8)
-
-
-def _steepness(step: NDArray[np.uint8], rise: NDArray[np.uint8], axis: int) -> NDArray[np.float32]:
-    """Return step over rise at the steepest pixel of each strong edge."""
-    counts = np.cumsum(cv2.calcHist([rise], [0], None, [256], [0, 256]))
+def _along(grey: NDArray[np.uint8], axis: int) -> tuple[NDArray[np.float32], list[float]]:
+    """Return how steep the strong edges along one axis are, and the beats named in _BEATS."""
+    if axis == 0:
+        step, wide, near = cv2.absdiff(grey[1:], grey[:-1]), (1, _REACH_PX), (1, _PEAK_PX)
+        bend = cv2.absdiff(step[1:], step[:-1])
+    else:
+        step, wide, near = cv2.absdiff(grey[:, 1:], grey[:, :-1]), (_REACH_PX, 1), (_PEAK_PX, 1)
+        bend = cv2.absdiff(step[:, 1:], step[:, :-1])
+    reach = cv2.getStructuringElement(cv2.MORPH_RECT, wide)
+    rise = cv2.subtract(cv2.dilate(grey, reach), cv2.erode(grey, reach))
+    rise = rise[1:] if axis == 0 else rise[:, 1:]
+    counts = np.cumsum(cv2.calcHist([rise[::2]], [0], None, [256], [0, 256]))
     strong = max(_LEAST_RISE, int(np.searchsorted(counts, (1 - _STRONG) * counts[-1])))
-    kernel = np.ones((_PEAK_PX, 1) if axis == 0 else (1, _PEAK_PX), np.uint8)
-    peak = cv2.compare(step, cv2.dilate(step, kernel), cv2.CMP_EQ)
-    places = np.flatnonzero((peak > 0) & (rise >= strong))
-    return step.ravel()[places].astype(np.float32) / rise.ravel()[places]
+    peak = cv2.compare(step, cv2.dilate(step, cv2.getStructuringElement(cv2.MORPH_RECT, near)),
+                       cv2.CMP_EQ)  # fmt: skip
+    edges = cv2.bitwise_and(peak, cv2.compare(rise, np.array([strong]), cv2.CMP_GE)) > 0
+    steep = step[edges].astype(np.float32) / rise[edges]
+    steps, bends = _profile(step, axis), _profile(bend, axis)
+    return steep, [beat(steps, 2), beat(steps, 3), beat(steps, 4), beat(bends, 4)]
 
 
-def _beat(profile: NDArray[np.float32]) -> float:
-    """Return how much the odd and even places of a profile differ, 0..1, less JPEG's lattice."""
-    whole = len(profile) // _JPEG_PX * _JPEG_PX
-    if whole < 4 * _JPEG_PX:
+def _profile(values: NDArray, axis: int) -> NDArray[np.float32]:
+    clipped = cv2.min(values, np.array([_LOUDEST]))
+    return cv2.reduce(clipped, 1 - axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
+
+
+def beat(profile: NDArray[np.float32], factor: int) -> float:
+    """Return how much more every `factor`-th place of a profile holds than those between, 0..1.
+
+    A picture enlarged by a whole factor has it all along; judged in pieces, so that a factor that
+    is not quite whole has it too, by the piece in the middle. JPEG's own edges, 8 px apart, are
+    left out, and so are pieces where nothing happens.
+    """
+    pieces = len(profile) // _PIECE_PX
+    if not pieces:
         return 0.0
-    places = np.median(profile[:whole].reshape(-1, _JPEG_PX), axis=0)
-    odd, even = places[1:-1:2].mean(), places[::2].mean()  # 7 lies between two blocks
-    return float(abs(odd - even) / (odd + even + 1e-6))
-
-
-def _copied(profiles: list[NDArray[np.float32]], factor: int) -> float:
-    """Return how much of all difference lies at every `factor`-th place: 0 evenly, 1 all of it."""
-    shares = []
-    for profile in profiles:
-        whole = len(profile) // factor * factor
-        if whole < 4 * factor:
-            return 0.0
-        sums = profile[:whole].reshape(-1, factor).sum(axis=0)
-        most = float(sums.max() / max(float(sums.sum()), 1e-6))
-        shares.append((most * factor - 1) / (factor - 1))
-    return max(0.0, min(shares, default=0.0))
+    profile = profile[: pieces * _PIECE_PX]
+    if factor in _IN_JPEG:
+        places = np.median(profile.reshape(pieces, -1, _JPEG_PX), axis=1)[:, : _JPEG_PX - 2]
+        phases = np.stack([places[:, p::factor].mean(axis=1) for p in range(factor)], axis=1)
+    else:
+        phases = np.median(profile.reshape(pieces, -1, factor), axis=1)
+    most = phases.max(axis=1)
+    rest = (phases.sum(axis=1) - most) / (factor - 1)
+    lively = most > _LIVELY
+    return float(np.median(((most - rest) / (most + rest))[lively])) if lively.any() else 0.0
