@@ -33,7 +33,7 @@ COLUMNS: Mapping[str, tuple[str, tuple[int, ...]]] = {
 MAP_ID_BYTES = 200
 WALLS = ("walls", "wall_offsets")  # JSON of each sample's walls; only where some sample has any
 ATTRIBUTES = frozenset("schema tool recipe recipe_sha256 members seed count split".split())
-ATTRIBUTE_BYTES = 65_536  # more than this HDF5 keeps apart, and nobody has that much to say
+ATTRIBUTE_BYTES = 1024  # in the file's head; a text of ours takes 16, and lies elsewhere
 _KINDS = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING)
 
 
