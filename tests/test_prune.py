@@ -18,6 +18,7 @@ from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.decisions import Decisions
 from mapmaker.prune.kept import features_of, kept
 from mapmaker.prune.prune import prune
+from mapmaker.prune.thresholds import limits
 from mapmaker.workspace import Dataset, locked
 
 SMALL = PruneConfig(min_side_px=32)
@@ -49,17 +50,32 @@ def tree(folder: Path) -> dict[str, str]:
     }
 
 
-def test_small_and_blank_are_suggested_and_a_dark_cave_is_not(tmp_path: Path) -> None:
-    """Thumbnails and empty sheets go; a dark map, and ink on parchment, stay."""
+def test_auto_drops_what_is_no_map_and_leaves_doubts_to_a_person(tmp_path: Path) -> None:
+    """Thumbnails and empty sheets go; a very dark cave is shown, counted apart, and stays."""
     dataset = make_dataset(tmp_path)
     small = add(dataset, "small.png", painted(1, 100))
     blank = add(dataset, "blank.png", Image.new("RGB", (300, 300), "#d8c9a0"))
-    add(dataset, "cave.png", painted(2, 300).point(lambda v: v // 5))
+    cave = add(dataset, "cave.png", painted(2, 300).point(lambda v: v // 5))
 
-    done = finish(prune(dataset, PruneConfig(min_side_px=200)))
+    done = finish(prune(dataset, PruneConfig(min_side_px=200, auto=True)))
 
-    assert suggestions(dataset) == {small: ("small", ""), blank: ("blank", "")}
+    rules = {id: rule for id, (rule, _) in suggestions(dataset).items()}
+    assert rules == {small: "small", blank: "blank", cave: "dark"}
+    assert states(dataset) == {small: "drop", blank: "drop"}
     assert done.data["suggested"] == {"blank": 1, "small": 1}
+    assert done.data["to_look_at"] == {"dark": 1}
+    assert "suggestions: 1 blank, 1 small; worth a look: 1 dark" in done.summary
+
+
+def test_a_mark_says_by_which_rule_and_thresholds(tmp_path: Path) -> None:
+    """The author of an automatic drop is the rule and the version of the thresholds."""
+    dataset = make_dataset(tmp_path)
+    id = add(dataset, "small.png", painted(1, 40))
+
+    finish(prune(dataset, PruneConfig(min_side_px=50, auto=True)))
+
+    with Decisions(dataset.decisions) as decisions:
+        assert decisions.all()[id].by == f"small@{limits().version}"
 
 
 def test_broken_files_are_listed_and_never_fatal(tmp_path: Path) -> None:
@@ -132,7 +148,7 @@ def test_auto_never_overrides_a_person(tmp_path: Path) -> None:
 
     assert states(dataset) == {small: "keep", best: "drop"}
     assert kept_files(dataset) == ["small.png", "copy.png"]
-    assert copy not in suggestions(dataset)
+    assert suggestions(dataset).get(copy, ("", ""))[1] == ""
 
 
 def test_auto_takes_its_own_mark_back_when_the_reason_goes(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_the_calm_run_found_something(calm: dict) -> None:
     assert calm["thumbs"] == COUNT - 1
     assert {"broken", "small", "blank"} <= rules
     assert sum(bool(s["keeper"]) for s in calm["suggestions"].values()) == 3
-    assert len(calm["marks"]) == 6
+    assert sum(state == "drop" for state, _, _ in calm["marks"].values()) >= 6
 
 
 @pytest.mark.parametrize("engine", ["processes:2", "auto"])

@@ -1,15 +1,23 @@
 """What a big data set needs: a join that misses nothing, and memory that does not grow."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from prune_pictures import add, make_dataset, painted
 
-from mapmaker.prune import join
+from mapmaker.events import finish
+from mapmaker.prune import join, weighing
+from mapmaker.prune.catalogue import Catalogue, together
+from mapmaker.prune.config import PruneConfig
+from mapmaker.prune.decisions import Decisions
 from mapmaker.prune.features import VERSION, Features
 from mapmaker.prune.join import allowed, components, diameter, near, near_pairs
+from mapmaker.prune.kept import features_of, kept
+from mapmaker.prune.prune import prune
 from mapmaker.prune.store import FeatureStore
 
 MANY = 3_000  # beyond what is compared each with each
@@ -111,6 +119,72 @@ def test_the_diameter_of_a_chain_is_wider_than_its_links() -> None:
     assert diameter([kind, np.repeat(kind[:1], 10)], range(10)) == 0
 
 
+def test_parts_never_part_what_hangs_together() -> None:
+    """Every index is in one part, beside all of its component, and parts are as small as may be."""
+    tops = components(40, [(n, n + 5) for n in range(25)])
+
+    parts = list(together(tops, 6))
+
+    assert sorted(index for part in parts for index in part) == list(range(40))
+    assert all(
+        len({n for n, p in enumerate(parts) for i in p if tops[i] == top}) == 1 for top in tops
+    )
+    assert [len(part) for part in parts] == [6] * 5 + [6, 4]
+
+
+def test_judging_in_small_parts_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether pictures are weighed at once or a few at a time, all is said of them alike."""
+    found = []
+    for part in (500, 1):
+        monkeypatch.setattr(weighing, "PART", part)
+        dataset = make_dataset(tmp_path / str(part))
+        for n in range(12):
+            add(dataset, f"{n}.png", painted(n % 8, 80 + n), map_id=f"map {n // 2}")
+        finish(prune(dataset, PruneConfig(min_side_px=32)))
+        with closing(features_of(dataset)) as store, Decisions(dataset.decisions) as decisions:
+            found.append((store.suggestions(), decisions.groups()))
+
+    assert found[0] == found[1]
+    assert len(found[0][0]) >= 4
+
+
+def test_a_group_that_falls_apart_keeps_its_name_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When what tied two pictures goes, one keeps the group's name and the other has a new one."""
+    monkeypatch.setattr(weighing, "PART", 1)
+    dataset = make_dataset(tmp_path)
+    for n in range(2):
+        add(dataset, f"{n}.png", painted(n, 80), map_id="the tower")
+    finish(prune(dataset, PruneConfig(min_side_px=32)))
+    before = [row["group"] for row in kept(dataset)]
+    dataset.manifest.write_text(dataset.manifest.read_text().replace('"the tower"', "null", 1))
+
+    finish(prune(dataset, PruneConfig(min_side_px=32)))
+
+    after = [row["group"] for row in kept(dataset)]
+    assert before[0] == before[1]
+    assert after[0] != after[1]
+    assert before[0] in after
+
+
+def test_the_catalogue_reads_rows_where_they_stand(tmp_path: Path) -> None:
+    """Rows come back by index in the manifest's order; the first row of the same bytes counts."""
+    dataset = make_dataset(tmp_path)
+    for file in ("b.png", "a.png"):
+        add(dataset, file, painted(1, 24), title="Höhle")
+    ids = [add(dataset, f"{n}.png", painted(n, 24)) for n in range(2, 7)]
+
+    catalogue = Catalogue(dataset)
+
+    assert len(catalogue) == 6
+    assert [row["file"][9:] for _, row in catalogue.rows(range(6))][:2] == ["b.png", "2.png"]
+    assert all(catalogue.id(index) == row["id"] for index, row in catalogue.rows(range(6)))
+    assert len(catalogue.indices([*ids, "0" * 64, "f" * 64])) == 5
+
+
 def some_features(count: int) -> Iterator[tuple[Features, bool]]:
     values = hashes(2 * count)
     for n in range(count):
@@ -148,8 +222,8 @@ def test_the_store_forgets_relations_of_another_version(tmp_path: Path) -> None:
 
     asked = [("a", "c"), ("b", "c"), ("c", "d")]
 
-    assert store.known_relations(asked, "1") == [{"kind": "crop"}, {}, None]
-    assert store.known_relations(asked, "2") == [None] * 3
+    assert list(store.known_relations(asked, "1")) == [{"kind": "crop"}, {}, None]
+    assert list(store.known_relations(asked, "2")) == [None] * 3
     assert list(store.relations()) == found[:2]
     store.close()
 

@@ -134,14 +134,16 @@ class FeatureStore:
         for page in self._pages(query, VERSION):
             yield from ((row["id"], row["keys"]) for row in page)
 
-    def known_relations(self, pairs: Iterable[tuple[str, str]], version: str) -> list[dict | None]:
-        """Return what is remembered of each pair (smaller id first): None when nothing is.
+    def known_relations(
+        self, pairs: Iterable[tuple[str, str]], version: str
+    ) -> Iterator[dict | None]:
+        """Yield what is remembered of each pair (smaller id first): None when nothing is.
 
         `{}` says that the two were looked at and have nothing to do with each other.
         """
         query = "SELECT data FROM relations WHERE one = ? AND other = ? AND version = ?"
         found = (self._db.rows(query, one, other, version) for one, other in pairs)
-        return [json.loads(rows[0]["data"]) if rows else None for rows in found]
+        return (json.loads(rows[0]["data"]) if rows else None for rows in found)
 
     def keep_relations(self, found: Iterable[tuple[str, str, dict]], version: str) -> None:
         """Remember what (one, other) are to each other; `{}` for nothing."""

@@ -1,9 +1,11 @@
 """Weighing pictures against each other, in parts that hang together: memory holds one part."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mapmaker.events import Event, Note
 from mapmaker.prune.candidate import Picture
@@ -13,13 +15,14 @@ from mapmaker.prune.decisions import Decisions
 from mapmaker.prune.groups import groups
 from mapmaker.prune.join import components
 from mapmaker.prune.measuring import Workers
-from mapmaker.prune.relating import candidates, relate_new, relations
+from mapmaker.prune.relating import candidates, relate_new
 from mapmaker.prune.store import FeatureStore
 from mapmaker.prune.suggest import Suggestion, suggest
 from mapmaker.prune.thresholds import limits
-from mapmaker.prune.variants import Relation
+from mapmaker.prune.variants import VERSION, Relation
 from mapmaker.workspace import Dataset
 
+Indices = NDArray[np.int64]
 PART = 500  # pictures weighed at once; more when more hang together
 
 
@@ -46,31 +49,49 @@ class Scales:
         self.dataset, self.catalogue, self.store = dataset, catalogue, store
         self.config, self.limits = config, limits(min_side_px=config.min_side_px)
         self.marks = decisions.all()
-        self._relations: list[tuple[int, int, Relation]] = []
+        self._one = self._other = np.empty(0, np.int64)
 
     def relate(self, workers: Workers) -> Iterator[Event]:
         """Compare the pairs that nobody has compared, yielding events."""
         found = candidates(self.catalogue, self.store, self.config)
         yield from map(Note, found.warnings)
         yield from relate_new(self.dataset, self.catalogue, self.store, workers, found)
-        for r in relations(self.catalogue, self.store, found):
-            one, other = self.catalogue.indices([r.one, r.other])
-            self._relations.append((one, other, r))
+        known = self.store.known_relations(self._ids(found.one, found.other), VERSION)
+        related = np.fromiter(map(bool, known), bool, len(found))
+        self._one, self._other = found.one[related], found.other[related]
 
     def verdicts(self, known: Mapping[str, str]) -> Iterator[Verdict]:
         """Yield what is thought of all pictures, part by part. known is the group of each by id."""
-        tied = ((one, other) for one, other, _ in self._relations)
-        tops = components(len(self.catalogue), chain(tied, self.catalogue.namesakes()))
-        by_top: dict[int, list[Relation]] = defaultdict(list)
-        for one, _, relation in self._relations:
-            by_top[int(tops[one])].append(relation)
+        tied = zip(self._one.tolist(), self._other.tolist(), strict=True)
+        ties = chain(tied, self.catalogue.namesakes(), self._once_one_group(known))
+        tops = components(len(self.catalogue), ties)
+        order = np.argsort(tops[self._one], kind="stable")
+        of = tops[self._one][order]
         for part in together(tops, PART):
-            pictures = self.pictures(part)
-            ties = [r for top in {int(tops[i]) for i in part} for r in by_top[top]]
-            found = suggest(pictures, ties, self.limits)
-            yield Verdict(pictures, groups(pictures, ties, known), found)
+            begin, end = np.searchsorted(of, [tops[part[0]], tops[part[-1]] + 1])
+            pictures, relations = self._pictures(part), self._relations(order[begin:end])
+            found = suggest(pictures, relations, self.limits)
+            yield Verdict(pictures, groups(pictures, relations, known), found)
 
-    def pictures(self, indices: list[int]) -> list[Picture]:
+    def _once_one_group(self, known: Mapping[str, str]) -> Iterator[tuple[int, int]]:
+        """Tie what was one group: only together can they settle which part keeps its name."""
+        first: dict[str, int] = {}
+        for index in range(len(self.catalogue)):
+            group = known.get(self.catalogue.id(index))
+            if group and first.setdefault(group, index) != index:
+                yield first[group], index
+
+    def _relations(self, places: NDArray[np.intp]) -> list[Relation]:
+        """Return some of the relations that were found."""
+        pairs = self._ids(self._one[places], self._other[places])
+        known = self.store.known_relations(pairs, VERSION)
+        return [Relation(**values) for values in known if values]
+
+    def _ids(self, one: Indices, other: Indices) -> Iterator[tuple[str, str]]:
+        for i, j in zip(one.tolist(), other.tolist(), strict=True):
+            yield self.catalogue.id(i), self.catalogue.id(j)
+
+    def _pictures(self, indices: list[int]) -> list[Picture]:
         """Return some pictures with all that is known of them, sorted by id."""
         features = self.store.some(map(self.catalogue.id, indices))
         rows = dict(self.catalogue.rows(indices))
