@@ -3,8 +3,6 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,14 @@ from mapmaker.errors import MapmakerError
 from mapmaker.picture import open_picture
 from mapmaker.prune.gridlines import find_grid
 from mapmaker.prune.hashes import THUMB_PX, dhashes, phashes, shrink
+from mapmaker.prune.lettering import lettering
+from mapmaker.prune.light import light
+from mapmaker.prune.localkeys import keys
+from mapmaker.prune.overlay import overlay
+from mapmaker.prune.shadow import shadow
 from mapmaker.prune.sharpness import NO_DETAIL, sharpness
 from mapmaker.prune.shot import Shot
+from mapmaker.prune.view import view
 
 VERSION = 2  # raise it when a measurement changes: remembered rows of another version are redone
 PAGE_THUMB_PX = 192
@@ -93,48 +97,42 @@ def _broken(id: str, problem: str, *, lasting: bool) -> Measured:
     return Measured(Features(id=id, problem=problem), lasting=lasting)
 
 
+_SIGNS: dict[str, Callable[[Shot], dict[str, float]]] = {
+    "sharpness": sharpness,
+    "light": light,
+    "lettering": lettering,
+    "overlay": overlay,
+    "view": view,
+    "shadow": shadow,
+}
+
+
 def parts() -> dict[str, Callable[[Shot], Any]]:
-    """Return what is done with every whole picture, by name."""
-    names = ("light", "lettering", "overlay", "view", "shadow")
-    there = [n for n in names if find_spec(f"mapmaker.prune.{n}")]
-    looks = {n: getattr(import_module(f"mapmaker.prune.{n}"), n) for n in there}
-    return {
-        "brightness": _brightness,
-        "pixels": _pixel_hash,
-        "hashes": _hashes,
-        "grid": _grid,
-        "sharpness": sharpness,
-        **looks,
-        "keys": _keys,
-        "page thumb": _page_thumb,
-    }
-
-
-_PLAIN = ("brightness", "pixels", "hashes", "grid", "keys", "page thumb")  # no signs
+    """Return everything that is done with a whole picture, by name."""
+    plain = {"brightness": _brightness, "pixels": _pixel_hash, "hashes": _hashes, "grid": _grid}
+    return {**plain, **_SIGNS, "keys": keys, "page thumb": _page_thumb}
 
 
 def _measured(shot: Shot, id: str) -> Measured:
     roomy = _roomy(shot)
-    seen = {n: part(shot if n in _PLAIN else roomy) for n, part in parts().items()}
     signs = {
         name: round(float(value), _DIGITS)
-        for part, values in seen.items()
-        if part not in _PLAIN
-        for name, value in values.items()
+        for look in _SIGNS.values()
+        for name, value in look(roomy).items()
     }
     features = Features(
         id=id,
         width=shot.rgb.shape[1],
         height=shot.rgb.shape[0],
         fine=signs["sharp_fine"],
-        pixels=seen["pixels"],
-        grid=seen["grid"],
+        pixels=_pixel_hash(shot),
+        grid=_grid(shot),
         signs=signs,
-        keys=seen["keys"],
-        **seen["brightness"],
-        **seen["hashes"],
+        keys=keys(shot),
+        **_brightness(shot),
+        **_hashes(shot),
     )
-    return Measured(features, seen["page thumb"])
+    return Measured(features, _page_thumb(shot))
 
 
 def _roomy(shot: Shot) -> Shot:
@@ -165,12 +163,6 @@ def _hashes(shot: Shot) -> dict[str, Any]:
 
 def _grid(shot: Shot) -> dict | None:
     return find_grid(shot.grey)
-
-
-def _keys(shot: Shot) -> bytes:
-    if not find_spec("mapmaker.prune.localkeys"):
-        return b""
-    return import_module("mapmaker.prune.localkeys").keys(shot)
 
 
 def _pixel_hash(shot: Shot) -> str:
