@@ -154,7 +154,9 @@ def beat(profile: NDArray[np.float32], factor: int) -> float:
         phases = np.stack([places[:, p::factor].mean(axis=1) for p in range(factor)], axis=1)
     else:
         phases = np.median(profile.reshape(pieces, -1, factor), axis=1)
+    phases = phases[phases.max(axis=1) > _LIVELY]
+    if not len(phases):
+        return 0.0
     most = phases.max(axis=1)
     rest = (phases.sum(axis=1) - most) / (factor - 1)
-    lively = most > _LIVELY
-    return float(np.median(((most - rest) / (most + rest))[lively])) if lively.any() else 0.0
+    return float(np.median((most - rest) / (most + rest)))
