@@ -42,7 +42,7 @@ def test_a_killed_server_loses_nothing_and_the_page_goes_on(dataset: Dataset, pa
     with served(dataset) as (process, url):
         open_page(page, url)
         press(page, "p x")
-        eventually(lambda: len(saved(dataset)) == 2)
+        eventually(lambda: len(saved(dataset)) == 2 and waiting(page) == 0)
         process.kill()
         process.wait()
         press(page, "x p x z z Shift+Z")

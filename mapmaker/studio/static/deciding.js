@@ -17,8 +17,12 @@ export class Deciding {
     this.future = [];
     this.outbox = new Outbox(board.key, () => this.seq, (what, value) => this.heard(what, value));
     this.tabs = "BroadcastChannel" in window ? new BroadcastChannel(this.outbox.prefix) : null;
-    this.tabs?.addEventListener("message", (event) => this.taken(event.data));
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.poll(); });
+    this.tabs?.addEventListener("message", (event) => this.told(event.data));
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return;
+      this.outbox.settle();
+      this.resync();
+    });
   }
 
   /** Draw what the server knows, and over it what it has not taken yet; then follow it. */
@@ -74,16 +78,30 @@ export class Deciding {
 
   heard(what, value) {
     if (what === "taken") {
-      this.tabs?.postMessage(value);
+      this.tabs?.postMessage({ answer: value });
       this.taken(value);
+    } else if (what === "refused") {
+      this.tabs?.postMessage({ refused: value.names });
+      this.resync();
+      this.hear(what, value.text);
     } else {
-      if (what === "refused") this.resync();
       this.hear(what, value);
+    }
+  }
+
+  /** Hear from another tab what became of steps, ours perhaps among them. */
+  told({ answer, refused }) {
+    if (answer) {
+      this.taken(answer);
+    } else {
+      this.outbox.release(refused);
+      this.resync();
     }
   }
 
   /** Take in the answer to steps of any tab. */
   taken(answer) {
+    this.outbox.release(answer.results.map((result) => result.name));
     this.apply(answer);
     for (const result of answer.results) {
       if (!ours(result.name)) continue;
@@ -140,12 +158,14 @@ export class Deciding {
     } catch { /* away; the next answer sets it right */ }
   }
 
+  /** Draw what the server knows of every picture, and over it what lies here for it. */
   replace(told) {
     if (told.edition !== this.edition) {
       this.hear("stale");
       return;
     }
-    this.seq = Math.max(this.seq, told.seq);
+    if (told.seq < this.seq) return;
+    this.seq = told.seq;
     const letters = [...told.states];
     for (const [, step] of this.outbox.entries()) {
       for (const state in LETTERS) {
@@ -155,7 +175,8 @@ export class Deciding {
         }
       }
     }
-    const changed = this.pictures.all.filter((p) => p.letter !== letters[p.n]);
+    const pending = this.outbox.pending();
+    const changed = this.pictures.all.filter((p) => p.letter !== letters[p.n] && !pending.has(p.id));
     for (const p of changed) this.pictures.set(p, letters[p.n]);
     if (changed.length) this.hear("changed", changed);
   }

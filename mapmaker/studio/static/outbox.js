@@ -51,14 +51,23 @@ export class Outbox {
     return found.filter(([, text]) => text !== null).map(([key, text]) => [key, JSON.parse(text)]);
   }
 
-  /** Return the ids of pictures whose marks the server has not taken yet. */
+  /** Return the ids of pictures this tab has marked and the server has not taken yet.
+   *
+   * Not those of other tabs: what they have sent may still be seen here when its answer is known.
+   */
   pending() {
-    const ids = new Set();
-    for (const [, step] of this.entries()) {
-      for (const id of this.touching.get(step.name) ?? []) ids.add(id);
-      for (const state of ["keep", "drop", "undecided"]) for (const id of step[state] ?? []) ids.add(id);
-    }
-    return ids;
+    return new Set([...this.touching.values()].flat());
+  }
+
+  /** Forget what steps were about: the server has them, by us or by another tab. */
+  release(names) {
+    for (const name of names) this.touching.delete(name);
+  }
+
+  /** Release every step that lies here no more: another tab has sent it. */
+  settle() {
+    const left = new Set(this.entries().map(([, step]) => step.name));
+    this.release([...this.touching.keys()].filter((name) => !left.has(name)));
   }
 
   /** Tell the server that the person has finished, once all is taken. */
@@ -101,7 +110,7 @@ export class Outbox {
       if (!error.final) throw error;
       if (batch.length > 1) return this.send(1);
       this.forget(batch);
-      this.hear("refused", error.message);
+      this.hear("refused", { text: error.message, names: batch.map(([, step]) => step.name) });
     }
     const left = this.entries().length;
     this.hear("waiting", left);

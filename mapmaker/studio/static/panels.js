@@ -5,8 +5,13 @@ import { rule } from "/static/grid.js";
 
 const byId = (id) => document.getElementById(id);
 
-/** Fill the ? sheet from the table of keys. */
-export function fillSheet() {
+/** Open the ? sheet, drawn from the table of keys. */
+export function showSheet() {
+  if (!byId("sheet").childElementCount) fillSheet();
+  byId("help").showModal();
+}
+
+function fillSheet() {
   const parts = new Map();
   for (const key of KEYS) {
     if (!parts.has(key.part)) parts.set(key.part, []);

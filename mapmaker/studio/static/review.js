@@ -4,7 +4,7 @@ import { Deciding } from "/static/deciding.js";
 import { WORDS, rule } from "/static/grid.js";
 import { meaning } from "/static/keys.js";
 import { Page } from "/static/page.js";
-import { fillSheet } from "/static/panels.js";
+import { showSheet } from "/static/panels.js";
 import { Pictures } from "/static/state.js";
 
 const byId = (id) => document.getElementById(id);
@@ -192,7 +192,7 @@ const acts = {
     pictures.filter = "all";
     if (found) page.setSearch(`rule:${found.rule}`);
   },
-  help: () => byId("help").showModal(),
+  help: showSheet,
   finish: () => {
     page.say("Saving …");
     deciding.finish();
@@ -252,7 +252,6 @@ for (const dialog of document.querySelectorAll("dialog")) {
 
 // ---- beginning
 
-fillSheet();
 byId("dataset").textContent = board.dataset;
 document.title = `${board.dataset} · review`;
 deciding.begin(told);

@@ -110,9 +110,11 @@ export class Pictures {
   group(p, step) {
     const count = this.shown.length;
     const start = p ? p.place : -1;
+    const seen = new Set([p?.family]);
     for (let place = start + step; place >= 0 && place < count; place += step) {
       const other = this.shown[place];
-      if (other.family.length < 2 || (p && other.family === p.family)) continue;
+      if (other.family.length < 2 || seen.has(other.family)) continue;
+      seen.add(other.family);
       const members = other.family.filter((m) => m.place >= 0);
       const open = members.find((m) => m.state === "undecided");
       if (step < 0) return open ?? members[0];
