@@ -32,7 +32,7 @@ _SOME_SQUARES = 12  # fewer across must score higher: chance fits them sooner
 _FEW_SQUARES = 5  # fewer across are not made out of smaller ones
 _AGREE = 0.25  # of the stronger direction, that the weaker must reach
 _LEFT_OVER = 0.2  # of a square: what a picture of whole squares may seem to have too many
-_WHOLE_FIT = 0.75  # and what whole squares must reach of the best fit
+_WHOLE_FIT = 0.92  # and what whole squares must reach of the best fit
 _EDGE_PX = 1.6  # a line that close to the edge is at the edge
 _EDGE_FIT = 0.45  # squares of a picture of whole ones begin at the edge at this share of the fit
 _COARSE_PX, _FINE_PX = 0.25, 0.1  # to which a first line is placed
@@ -66,7 +66,7 @@ def find_grid(grey: NDArray[np.uint8]) -> dict[str, Any] | None:
         return None
     return {
         "cell_px": round((whole or found) * scale, 3),
-        "phase": [round(place * scale, 2) for place, _ in first],
+        "phase": [0.0 if at_edge else round(place * scale, 2) for place, _ in first],
         "score": round(score, 1),
         "sure": round(score / (score + needed), 3),
     }
@@ -130,10 +130,12 @@ class _Search:
         for _ in range(2):
             lines = _lines(self.profiles, cell_px)
             for times in (2, 3, 5):
-                if cell_px * times * _FEW_SQUARES > min(map(len, self.profiles)):
+                whole = cell_px * times
+                if whole * _FEW_SQUARES > min(map(len, self.profiles)):
                     continue
                 share, sure = _every(lines, times)
-                if share < 0.72 and min(sure) > 1 and sum(sure) > 4.6:
+                alone = share < 0.6 and min(sure) > 1 and sum(sure) > 4.6
+                if alone and self.score(whole) > 0.7 * self.score(cell_px):
                     cell_px *= times
                     break
             else:
