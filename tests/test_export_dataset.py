@@ -57,7 +57,9 @@ def metadata(folder, split):
     names = {line["file_name"] for line in lines}
     pictures = {p.name for p in (folder / split).iterdir()} - {"metadata.jsonl"}
     assert names == pictures and len(names) == len(lines)
-    assert len({tuple(line) for line in lines}) == 1  # the same columns in the same order
+    # The same columns of the same types in every line: loaders guess them split by split.
+    assert len({tuple((k, type(v)) for k, v in line.items()) for line in lines}) == 1
+    assert {type(v) for line in lines for v in line.values()} <= {str, int, float}
     return lines
 
 

@@ -126,9 +126,7 @@ def sections(facts: Facts, form: Sequence[str], made: Sequence[str]) -> str:
     personal = "Names of creators and addresses of pages, as far as the sources give them. What "
     personal += "the pictures show was not searched for personal information."
     parts = {
-        f"# {facts.dataset}": [
-            f"{facts.pictures} pictures of {facts.groups} maps, seen from above."
-        ],
+        f"# {facts.dataset}": [f"{facts.pictures} pictures of {facts.groups} maps."],
         "## Dataset Structure": form,
         "## Dataset Creation": [],
         "### Curation Rationale": [

@@ -89,7 +89,7 @@ def of_samples(dataset: Dataset, size: int | None) -> Stock:
                 suffix=".png" if raw else ".jpg",
                 split=split_name(line["split"]),
                 expected_bytes=pixels if raw else pixels // 3,
-                columns={"key": key, **known},
+                columns=_typed({"key": key, **known}),
                 read=_reader(shards, numbers[line["shard"]], line["row"]),
             )
 
@@ -120,13 +120,13 @@ def of_pictures(dataset: Dataset) -> Stock:
             key = id[:KEY_DIGITS]
             known = {"key": key, "picture": id, **of_picture(row, marks.get(id))}
             grid = row.get("grid") or {}
-            known |= {"cell_px": grid.get("cell_px"), "grid_source": grid.get("source")}
+            known |= {"cell_px": float(grid.get("cell_px") or 0), "grid_source": grid.get("source")}
             yield Item(
                 key=key,
                 suffix=Path(row["file"]).suffix.lower(),
                 split="test" if picture.group in held else "train",
                 expected_bytes=row.get("bytes") or Path(picture.path).stat().st_size,
-                columns=known,
+                columns=_typed(known),
                 read=_file(picture),
             )
 
@@ -139,6 +139,11 @@ def of_pictures(dataset: Dataset) -> Stock:
         items=items,
         expected_bytes=sum(item.expected_bytes for item in items()),
     )
+
+
+def _typed(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return columns without nulls: loaders guess a type from each split, and these must agree."""
+    return {name: "" if value is None else value for name, value in columns.items()}
 
 
 def _reader(shards: Shards, shard: int, row: int) -> Callable[[], bytes]:
