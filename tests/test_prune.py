@@ -326,7 +326,14 @@ def test_two_prunes_at_once_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"min_side_px": 0}, {"near": -1}, {"near": 11}, {"apply": True, "restore": True}]
+    "options",
+    [
+        {"min_side_px": 0},
+        {"near": -1},
+        {"near": 17},
+        {"apply": True, "restore": True},
+        {"engine": "cloud"},
+    ],
 )
 def test_config_refuses_what_cannot_work(options: dict) -> None:
     """Values out of range, and flags that undo each other, are refused with a remedy."""

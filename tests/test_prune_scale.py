@@ -96,8 +96,8 @@ def test_hashes_that_say_nothing_are_near_nothing() -> None:
 
 def test_the_limit_shrinks_as_the_data_set_grows() -> None:
     """What is near among a thousand pictures is chance among a million."""
-    assert [allowed(10, count) for count in (360, 10_000, 100_000, 10**6, 10**8)] == [
-        10, 8, 6, 4, 3,
+    assert [allowed(12, count) for count in (360, 1_000, 10_000, 100_000, 10**6, 10**8)] == [
+        12, 10, 8, 6, 4, 3,
     ]  # fmt: skip
     assert allowed(2, 360) == allowed(2, 10**8) == 2
 
@@ -168,6 +168,28 @@ def test_a_group_that_falls_apart_keeps_its_name_once(
     assert before[0] == before[1]
     assert after[0] != after[1]
     assert before[0] in after
+
+
+def test_a_group_stays_when_the_data_set_outgrows_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy found while more bits were allowed stays one when strangers make the limit shrink."""
+    dataset = make_dataset(tmp_path)
+    page = painted(1, 200)
+    add(dataset, "a.png", page)
+    add(dataset, "b.png", page.crop((6, 6, 200, 200)))
+    config = PruneConfig(min_side_px=32)
+    finish(prune(dataset, config))
+    before = {row["file"]: row["group"] for row in kept(dataset)}
+    monkeypatch.setattr(join, "ALLOWED", ())
+    monkeypatch.setattr(join, "BEYOND", 0)
+    add(dataset, "c.png", painted(2, 200))
+
+    finish(prune(dataset, config))
+
+    after = {row["file"]: row["group"] for row in kept(dataset)}
+    assert len(set(before.values())) == 1
+    assert before.items() < after.items()
 
 
 def test_the_catalogue_reads_rows_where_they_stand(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from mapmaker.config import opt
 from mapmaker.engine import NAMES, check_name
 from mapmaker.errors import BadConfig
 
-MOST_BITS = 10  # unrelated maps come as near as 10 of 64 bits in their best orientation
+MOST_BITS = 16  # beyond, a tenth of all pairs would be compared pixel by pixel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class PruneConfig:
     apply: bool = opt(False, "Move dropped pictures into the data set's dropped/ folder, and stop.")
     restore: bool = opt(False, "Move everything in dropped/ back to its place, and stop.")
     min_side_px: int = opt(512, "Suggest dropping pictures whose shorter side is below this.")
-    near: int = opt(4, "Two pictures are one map when at most this many of 64 hash bits differ.")
+    near: int = opt(12, "Compare pictures whose hashes differ in at most this many of 64 bits.")
     engine: str = opt("auto", f"Where the work is done: {NAMES}.", metavar="ENGINE")
 
     def __post_init__(self) -> None:
@@ -28,7 +28,7 @@ class PruneConfig:
         if not 0 <= self.near <= MOST_BITS:
             raise BadConfig(
                 f"near is {self.near}.",
-                hint=f"Give 0 to {MOST_BITS}; beyond, different maps look equal.",
+                hint=f"Give 0 to {MOST_BITS}; what is near is compared pixel by pixel.",
             )
         check_name(self.engine)
         if self.apply and self.restore:

@@ -153,14 +153,14 @@ class FeatureStore:
                 ((one, other, version, json.dumps(data)) for one, other, data in found),
             )
 
-    def relations(self) -> Iterator[tuple[str, str, dict]]:
+    def relations(self, version: str | None = None) -> Iterator[tuple[str, str, dict]]:
         """Yield (one, other, what they are to each other) of every related pair, sorted."""
         query = (
-            "SELECT one, other, data FROM relations WHERE (one, other) > (?, ?) "
-            "AND data != '{}' ORDER BY one, other"
+            "SELECT one, other, data FROM relations WHERE (one, other) > (?1, ?2) "
+            "AND data != '{}' AND (version = ?3 OR ?3 IS NULL) ORDER BY one, other"
         )
         last = ("", "")
-        while page := self._db.rows(f"{query} LIMIT {_PAGE}", *last):
+        while page := self._db.rows(f"{query} LIMIT {_PAGE}", *last, version):
             last = (page[-1]["one"], page[-1]["other"])
             for row in page:
                 yield row["one"], row["other"], json.loads(row["data"])

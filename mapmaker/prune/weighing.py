@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from mapmaker.prune.variants import VERSION, Relation
 from mapmaker.workspace import Dataset
 
 Indices = NDArray[np.int64]
+FAR = 64  # bits of a pair that was not found by its hashes
 PART = 500  # pictures weighed at once; more when more hang together
 
 
@@ -56,9 +57,20 @@ class Scales:
         found = candidates(self.catalogue, self.store, self.config)
         yield from map(Note, found.warnings)
         yield from relate_new(self.dataset, self.catalogue, self.store, workers, found)
-        known = self.store.known_relations(self._ids(found.one, found.other), VERSION)
-        related = np.fromiter(map(bool, known), bool, len(found))
-        self._one, self._other = found.one[related], found.other[related]
+        self._one, self._other = self._related()
+
+    def _related(self) -> tuple[Indices, Indices]:
+        """Return all pairs that are related, sorted: those found when the data set was smaller,
+        and more bits were allowed, too. Nobody's group changes because strangers came."""
+        pairs: list[tuple[int, int]] = []
+        every = self.store.relations(VERSION)
+        while page := list(islice(every, PART)):
+            near = [r for r in page if r[2]["bits"] <= self.config.near or r[2]["bits"] == FAR]
+            ids = np.array([r[:2] for r in near], self.catalogue.ids.dtype)
+            at = self.catalogue.find(ids.ravel()).reshape(-1, 2)
+            pairs += map(tuple, at[(at >= 0).all(axis=1)].tolist())
+        one, other = np.array(pairs, np.int64).reshape(-1, 2).T
+        return one, other
 
     def verdicts(self, known: Mapping[str, str]) -> Iterator[Verdict]:
         """Yield what is thought of all pictures, part by part. known is the group of each by id."""
