@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mapmaker.prune.quarantine import locate
 from mapmaker.scrape.optout import against_in_file, against_in_robots, against_in_words
 from mapmaker.scrape.provenance import NAME, Provenance
 from mapmaker.workspace import Dataset
@@ -22,11 +23,12 @@ class Consent:
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self._said = Provenance.read([dataset.root / NAME])
+        self._whole = self._said.of(dataset.root / WHOLE)
 
-    def objection(self, row: Mapping[str, Any], path: Path) -> str | None:
+    def objection(self, row: Mapping[str, Any]) -> str | None:
         """Return what speaks against learning from the picture of a manifest row, or None.
 
-        path is where its file lies; its metadata is read only when the row does not have it.
+        The file is opened only when the row does not have what its metadata say.
         """
         known = (self._own(row), self._all())
         said = next((s["ai_training"] for s in known if s.get("ai_training")), None)
@@ -41,7 +43,7 @@ class Consent:
         if found := against_in_words(self.license(row)):
             return f"its licence says: {found}"
         found = row.get("ai_metadata")
-        found = against_in_file(path) if found is None else found
+        found = against_in_file(locate(self.dataset, row)) if found is None else found
         return f"the file says {found}" if found else None
 
     def standing(self, row: Mapping[str, Any]) -> str:
@@ -58,8 +60,10 @@ class Consent:
     def _own(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the data set's PROVENANCE.csv says of one picture."""
         root = self.dataset.root
+        if not self._said.rows:
+            return {}
         return self._said.of(root / row["file"]) or self._said.of(root / Path(row["file"]).name)
 
     def _all(self) -> dict[str, Any]:
         """Return what it says of every picture: the line whose file is `*`."""
-        return self._said.of(self.dataset.root / WHOLE)
+        return self._whole

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from mapmaker.errors import MapmakerError
@@ -83,22 +82,21 @@ def refused(dataset: Dataset) -> dict[str, str]:
     for _, row in dataset.each_row() if dataset.manifest.exists() else ():
         if row["id"] in found:
             continue
-        path = locate(dataset, row)
         if row["id"] in stones:
             found[row["id"]] = f"removed: {stones.stones[row['id']].get('reason') or 'no reason'}"
-        elif copy := _copy_of_removed(stones, row, path):
+        elif copy := _copy_of_removed(dataset, stones, row):
             found[row["id"]] = f"removed: a copy of {copy[:12]}, which was removed"
-        elif objection := consent.objection(row, path):
+        elif objection := consent.objection(row):
             found[row["id"]] = f"opted out: {objection}"
     return found
 
 
-def _copy_of_removed(stones: Tombstones, row: dict[str, Any], path: Path) -> str | None:
+def _copy_of_removed(dataset: Dataset, stones: Tombstones, row: dict[str, Any]) -> str | None:
     """Return the removed picture that a row's picture looks like. The manifest's hash goes first,
     so that only what may be a copy is opened."""
     if not len(stones) or not row.get("phash") or not stones.resembles(row["phash"]):
         return None
-    return stones.refuses(row["id"], path)
+    return stones.refuses(row["id"], locate(dataset, row))
 
 
 def _signs(seen: Features) -> tuple[bool, float | None]:

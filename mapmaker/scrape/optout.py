@@ -7,6 +7,7 @@ is decoded, unpacked without limit, or asked for over the network.
 import re
 import struct
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def page_evidence(body: bytes) -> str:
     return "; ".join(said)
 
 
+@lru_cache(maxsize=4096)
 def against_in_robots(text: str | None) -> str | None:
     """Return the directive in a `robots` column that speaks against learning, or None.
 
@@ -96,6 +98,7 @@ def against_in_robots(text: str | None) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def against_in_words(text: str | None) -> str | None:
     """Return the sentence of a licence or note that forbids learning from the picture, or None.
 
