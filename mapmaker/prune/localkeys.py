@@ -1,17 +1,50 @@
-"""Keys to the places in a picture, by which a part of a map is found beside the whole."""
+"""Keys to the places in a picture, by which a part of a map is found beside the whole.
+
+A key is a blob and what lies around it: the signs of 63 slow waves of that patch, less those that
+every blob has. Turning or mirroring the picture only flips and transposes the signs, so one key
+serves all eight orientations. Blobs are sought at eight sizes, so that a part finds its place in
+a whole of another resolution. Pictures with a few keys in common that lie alike are worth a look
+at their pixels; we judge nothing from keys alone.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mapmaker.prune.shot import Shot
+from mapmaker.prune.hashes import ORIENTATIONS
+from mapmaker.prune.join import near
+from mapmaker.prune.shot import SMALL_PX, Shot
+
+BUDGET = (48, 38, 29, 23, 17, 12, 8, 5)  # keys of each size, the smallest blobs first
+STEP = 2 ** (1 / 3)  # from one size to the next
+VOTES = 3  # keys in common that lie alike (of 14,000 pairs of unlike maps 0.2 % have so many)
+
+# (keys at most, bits at most): what the join can ask of so many in a minute.
+_BITS = ((60_000, 7), (400_000, 5), (2_000_000, 3))
+_MOST_KEYS, _LEAST_KEYS = 2_000_000, 16  # all together; of a picture
+_REACH, _PATCH, _WAVES = 12, 16, 8  # half a patch [px of its level], its samples, waves a side
+_CELLS = 6  # the picture is cut in 6 x 6, and each cell gives its strongest first
+_WEAKEST = 8  # eighths of a grey level a blob stands out at least
+_MATCHES = 200  # of two pictures, to vote on
+_ROW = np.dtype([("hash", "<u8"), ("x", "u1"), ("y", "u1"), ("level", "u1")])
+_UNIT = SMALL_PX / 255  # x and y are stored in a byte each
+
+# What a bright blob's patch shows on average, in its even waves (fitted on half of the real maps).
+_BLOB = np.zeros((_WAVES, _WAVES), np.float32)
+_BLOB[::2, ::2] = [
+    [0.0, -0.158, 0.147, -0.09],
+    [-0.158, 0.216, -0.171, 0.103],
+    [0.147, -0.171, 0.099, -0.056],
+    [-0.09, 0.103, -0.056, 0.033],
+]
 
 
 @dataclass(frozen=True)
 class Met:
-    """Pairs one < other (M,) that have keys in common."""
+    """Pairs one < other (M,) of pictures that have keys in common, each once."""
 
     one: NDArray[np.int64]
     other: NDArray[np.int64]
@@ -19,9 +52,186 @@ class Met:
 
 
 def keys(shot: Shot) -> bytes:
-    return b""
+    """Return the keys of a picture, at most 1,982 bytes; b"" when it shows too little.
+
+    Two bytes for the size it was looked at in (half the width and height), then 11 a key, the ones
+    to keep when there is no room for all first.
+    """
+    grey = shot.small_grey.astype(np.float32)
+    height, width = grey.shape
+    found, level = [], grey
+    for size, budget in enumerate(BUDGET):
+        scale = STEP**size
+        w, h = round(width / scale), round(height / scale)
+        if min(w, h) < 2 * _REACH + 8:
+            break
+        if size:
+            level = cv2.resize(level, (w, h), interpolation=cv2.INTER_LINEAR)
+        found.append(_level(level, size, budget, (width / w, height / h)))
+    if not found:
+        return b""
+    rows, order = (np.concatenate(column) for column in zip(*found, strict=True))
+    rows = rows[np.argsort(order, kind="stable")]
+    return bytes([width // 2, height // 2]) + rows.tobytes() if len(rows) else b""
 
 
 def meet(pictures: Iterable[tuple[int, bytes]]) -> Met:
-    none = np.empty(0, np.int64)
-    return Met(none, none)
+    """Return the pairs of pictures (number, keys) with at least VOTES keys that lie alike."""
+    seen = [(number, data) for number, data in pictures if data]
+    each = _MOST_KEYS // max(1, len(seen))
+    if each < _LEAST_KEYS:
+        return Met(*_none(), (f"Parts are not looked for among {len(seen)} pictures.",))
+    numbers = np.array([number for number, _ in seen], np.int64)
+    sizes = np.array([(2 * data[0], 2 * data[1]) for _, data in seen], float).reshape(-1, 2)
+    rows = [np.frombuffer(data, _ROW, offset=2)[:each] for _, data in seen]
+    if len(rows) < 2:
+        return Met(*_none())
+    of = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
+    table = np.concatenate(rows)
+    limit = next(bits for most, bits in _BITS if len(table) <= most)
+    close = near([_turned(table["hash"])], limit)
+    one, other = of[close.one], of[close.other]
+    use = np.flatnonzero(one != other)
+    turn = close.orientation[use].astype(np.int64)
+    pair = (one[use] * len(rows) + other[use]) * ORIENTATIONS + turn
+    order, pair = use[np.argsort(pair, kind="stable")], np.sort(pair)
+    starts = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]]) if len(pair) else _none()[0]
+    counts = np.diff(np.r_[starts, len(pair)])
+    met = set()
+    for start, count in zip(starts[counts >= VOTES], counts[counts >= VOTES], strict=True):
+        some = order[start : start + min(count, _MATCHES)]
+        i, j = int(one[some[0]]), int(other[some[0]])
+        a, b = table[close.one[some]], table[close.other[some]]
+        turn = int(close.orientation[some[0]])
+        if (i, j) not in met and _votes(a, b, turn, sizes[j]) >= VOTES:
+            met.add((i, j))
+    cut = max(len(r) for r in rows) > each or limit < _BITS[0][1]
+    few = (f"Parts are looked for by {each} keys a picture at most, {limit} bits apart.",)
+    pairs = np.sort(numbers[np.array(sorted(met), np.int64).reshape(-1, 2)], axis=1)
+    return Met(pairs[:, 0], pairs[:, 1], (*close.warnings, *(few if cut else ())))
+
+
+def _level(
+    grey: NDArray[np.float32], size: int, budget: int, scale: tuple[float, float]
+) -> tuple[NDArray, NDArray[np.float64]]:
+    """Return the rows of one level's keys and their order: the strongest of each cell first."""
+    soft = cv2.GaussianBlur(grey, (7, 7), 1.2)
+    blobs = soft - cv2.GaussianBlur(soft, (9, 9), 1.6)
+    strong = cv2.convertScaleAbs(blobs, alpha=8)
+    peaks = (strong == cv2.dilate(strong, np.ones((5, 5), np.uint8))) & (strong > _WEAKEST)
+    inner = peaks[_REACH:-_REACH, _REACH:-_REACH]
+    y, x = np.divmod(np.flatnonzero(inner), inner.shape[1]) if inner.size else _none()
+    y, x = y + _REACH, x + _REACH
+    rank = _ranks(y, x, np.abs(blobs[y, x]), grey.shape)
+    pick = np.argsort(rank, kind="stable")[:budget]
+    y, x = y[pick], x[pick]
+    if not len(y):
+        return np.empty(0, _ROW), np.empty(0)
+    fx = x + _top(blobs[y, x - 1], blobs[y, x], blobs[y, x + 1])
+    fy = y + _top(blobs[y - 1, x], blobs[y, x], blobs[y + 1, x])
+    rows = np.empty(len(y), _ROW)
+    rows["hash"] = _hashes(soft, fx, fy, np.sign(blobs[y, x]))
+    rows["x"] = np.clip(np.round((fx + 0.5) * scale[0] / _UNIT), 0, 255)
+    rows["y"] = np.clip(np.round((fy + 0.5) * scale[1] / _UNIT), 0, 255)
+    rows["level"] = size
+    return rows, np.arange(len(y)) / budget
+
+
+def _ranks(y: NDArray, x: NDArray, strength: NDArray, shape: tuple[int, int]) -> NDArray:
+    """Return for each blob its rank in its cell, the strongest 0, between equals by strength."""
+    cell = (y * _CELLS // shape[0]) * _CELLS + x * _CELLS // shape[1]
+    order = np.lexsort((-strength, cell))
+    begins = np.flatnonzero(np.r_[True, np.diff(cell[order]) != 0]) if len(y) else np.empty(0, int)
+    rank = np.empty(len(y))
+    lengths = np.diff(np.r_[begins, len(y)])
+    rank[order] = np.arange(len(y)) - np.repeat(begins, lengths)
+    return rank - 0.5 * strength / (strength.max() if len(y) else 1.0)
+
+
+def _top(before: NDArray, at: NDArray, after: NDArray) -> NDArray:
+    """Return where between its neighbours a peak is highest, -0.5..0.5 px."""
+    bend = before - 2 * at + after
+    return np.clip((before - after) / (2 * np.where(bend == 0, 1, bend)), -0.5, 0.5)
+
+
+def _waves() -> NDArray[np.float32]:
+    """Return the (8, 16) cosines of a patch's rows, under a window that fades to its edge."""
+    at = np.arange(_PATCH)
+    cosines = np.cos(np.pi * (at + 0.5) * np.arange(_WAVES)[:, None] / _PATCH)
+    return (cosines * np.hanning(_PATCH + 2)[1:-1]).astype(np.float32)
+
+
+_COSINES = _waves()
+_NORMS = np.full((_WAVES, _WAVES), 2 / _PATCH, np.float32)
+_NORMS[0], _NORMS[:, 0] = _NORMS[0] / 2**0.5, _NORMS[:, 0] / 2**0.5
+
+
+def _hashes(
+    soft: NDArray[np.float32], x: NDArray, y: NDArray, bright: NDArray
+) -> NDArray[np.uint64]:
+    """Return 64 bits (n,) of the patches around points: the first is 0."""
+    at = (np.arange(_PATCH) + 0.5) / _PATCH * 2 * _REACH - _REACH
+    shape = (len(x), _PATCH, _PATCH)
+    across = np.broadcast_to(x[:, None, None] + at[None, None, :], shape)
+    down = np.broadcast_to(y[:, None, None] + at[None, :, None], shape)
+    maps = [m.reshape(-1, _PATCH).astype(np.float32) for m in (across, down)]
+    patches = cv2.remap(soft, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    patches = patches.reshape(shape)
+    patches = patches - patches.mean(axis=(1, 2), keepdims=True)
+    waves = (_COSINES @ patches @ _COSINES.T) * _NORMS
+    waves[:, 0, 0] = 0
+    size = np.sqrt((waves**2).sum(axis=(1, 2), keepdims=True))
+    bits = waves > _BLOB * size * bright[:, None, None]
+    bits[:, 0, 0] = False
+    return np.packbits(bits.reshape(len(x), 64), axis=1).view(">u8")[:, 0].astype(np.uint64)
+
+
+def _turned(upright: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the hashes (n, 8) of keys (n,) in all orientations of their picture."""
+    bits = np.unpackbits(upright.astype(">u8").view(np.uint8).reshape(-1, 8), axis=1)
+    bits = bits.reshape(-1, _WAVES, _WAVES).astype(bool)
+    odd = np.arange(_WAVES) % 2 == 1
+    turned = []
+    for orientation in range(ORIENTATIONS):
+        seen = bits.transpose(0, 2, 1) if orientation & 4 else bits
+        seen = seen ^ odd[None, :, None] if orientation & 2 else seen
+        seen = seen ^ odd[None, None, :] if orientation & 1 else seen
+        flat = np.packbits(seen.reshape(-1, 64), axis=1).view(">u8")[:, 0]
+        turned.append(flat.astype(np.uint64))
+    return np.stack(turned, axis=1)
+
+
+def _votes(a: NDArray, b: NDArray, orientation: int, size: NDArray) -> int:
+    """Return how many matches (rows a, b) agree on where b's picture (width, height) lies in a's.
+
+    Every match proposes its own place and scale; a key has one vote.
+    """
+    here = np.stack([a["x"], a["y"]], axis=1) * _UNIT
+    there = _moved(np.stack([b["x"], b["y"]], axis=1) * _UNIT, orientation, size)
+    steps = a["level"].astype(int) - b["level"]
+    scale = STEP ** steps.astype(float)
+    shift = here - scale[:, None] * there
+    off = np.abs(here[None] - scale[:, None, None] * there[None] - shift[:, None]).max(axis=2)
+    away = np.linalg.norm(there[None] - there[:, None], axis=2)
+    reach = 4 * STEP ** a["level"].astype(float)
+    agree = off < reach[None] + 0.15 * scale[:, None] * away
+    agree &= np.abs(steps[None] - steps[:, None]) <= 1
+    on = agree[agree.sum(axis=1).argmax()]
+    return min(len(np.unique(points[on], axis=0)) for points in (here, there))
+
+
+def _moved(points: NDArray, orientation: int, size: NDArray) -> NDArray:
+    """Return where points (n, 2) x, y of a picture (width, height) are in an orientation of it."""
+    x, y = points[:, 0], points[:, 1]
+    width, height = size
+    if orientation & 4:
+        x, y, width, height = y, x, height, width
+    if orientation & 2:
+        y = height - y
+    if orientation & 1:
+        x = width - x
+    return np.stack([x, y], axis=1)
+
+
+def _none() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return np.empty(0, np.int64), np.empty(0, np.int64)
