@@ -19,8 +19,8 @@ from shard_tools import (
 
 from mapmaker.errors import BadConfig, MapmakerError, MissingPart, Stopped
 from mapmaker.events import Note, Step
-from mapmaker.shards.config import ELEMENTS, SYMMETRIES, PackConfig
-from mapmaker.shards.deal import draw_views, held_out
+from mapmaker.shards.config import PackConfig
+from mapmaker.shards.deal import held_out
 from mapmaker.shards.pack import pack
 from mapmaker.shards.reader import open_shards
 from mapmaker.shards.writer import group_number
@@ -63,80 +63,6 @@ def test_packing_twice_changes_nothing_and_says_so(tmp_path):
     assert "nothing to do" in next(e.text for e in events if isinstance(e, Note))
     assert done.data["written"] == 0
     assert {p: p.stat().st_mtime_ns for p in dataset.shards(32).iterdir() if p.suffix} == before
-
-
-@pytest.mark.slow
-def test_engines_and_order_make_no_difference(tmp_path):
-    """One process, two processes and shuffled input give the same bytes in every file."""
-    options = {"augment": "d4", "views": 3}
-    dataset = make_dataset(tmp_path / "a", count=12)
-    pack_all(dataset, **options)
-    two = make_dataset(tmp_path / "b", count=12)
-    pack_all(two, **options, engine="processes:2")
-    shuffled = make_dataset(tmp_path / "c", count=12)
-    rows = kept_from_file(shuffled)
-    (shuffled.root / "kept.json").write_text(json.dumps(rows[::-1][5:] + rows[::-1][:5]))
-    pack_all(shuffled, **options)
-
-    serial = contents(dataset.shards(32))
-
-    assert len(serial) > 5
-    assert contents(two.shards(32)) == serial
-    assert contents(shuffled.shards(32)) == serial
-
-
-def test_views_are_symmetries_of_one_crop(tmp_path):
-    """Eight views of a crop are its eight symmetries, each once, the first untouched."""
-    dataset = Workspace(tmp_path).dataset("maps")
-    add_pictures(dataset, [mark_corner(draw_map(1, (4, 4), 10))], None)
-
-    pack_all(dataset, augment="d4", views=8, size=40, shard_mb=1.0)
-    shards = open_shards(dataset.shards(40))
-    views = {int(v): shards[i].astype(int) for i, v in enumerate(shards.column("variant"))}
-
-    assert shards.column("variant")[0] == 0
-    assert len(views) == 8
-    upright = views[0]
-    by_hand = {
-        "e": upright,
-        "r90": np.rot90(upright, 1),
-        "r180": np.rot90(upright, 2),
-        "r270": np.rot90(upright, 3),
-        "h": upright[:, ::-1],
-        "v": upright[::-1],
-        "t": upright.transpose(1, 0, 2),
-        "hvt": np.rot90(upright, 2).transpose(1, 0, 2),
-    }
-    for index, view in views.items():
-        assert np.array_equal(view, by_hand[ELEMENTS[index]]), ELEMENTS[index]
-
-
-def test_views_are_drawn_by_counter():
-    """More views only add to the first ones; seed, picture and crop each change the draw."""
-    ids = [f"{n:064x}" for n in range(1, 200)]
-
-    def draw(seed=0, sha256=ids[0], crop=0, count=8):
-        return draw_views("d4", count, seed=seed, sha256=sha256, crop=crop)
-
-    assert sorted(draw()) == list(range(8))
-    assert draw(count=3) == draw()[:3]
-    assert len({tuple(draw(seed=s)) for s in range(50)}) > 40
-    assert len({tuple(draw(crop=c)) for c in range(50)}) > 40
-    assert {draw(sha256=i, count=2)[1] for i in ids} == set(range(1, 8))
-    assert draw_views("none", 8, seed=0, sha256=ids[0], crop=0) == [0]
-    assert len(draw_views("turns", 8, seed=0, sha256=ids[0], crop=0)) == len(SYMMETRIES["turns"])
-
-
-def test_another_seed_gives_other_views(tmp_path):
-    """The seed reaches the pixels."""
-    one, two = make_dataset(tmp_path / "1"), make_dataset(tmp_path / "2")
-
-    pack_all(one, augment="d4", seed=1)
-    pack_all(two, augment="d4", seed=2)
-
-    first, second = (open_shards(d.shards(32)).column("variant") for d in (one, two))
-    assert first.shape == second.shape
-    assert (first != second).any()
 
 
 def test_held_out_groups_stay_when_others_come():
@@ -404,18 +330,3 @@ def test_pruned_pictures_reach_the_shards(tmp_path, monkeypatch):
     ids = {bytes(row).hex() for row in open_shards(dataset.shards(32)).column("sha256")}
 
     assert ids == {row["id"] for row in rows[1:]}
-
-
-def test_writing_is_never_turned_or_mirrored(tmp_path):
-    """A picture marked has_text gives its upright view alone."""
-    dataset = make_dataset(tmp_path)
-    rows = kept_from_file(dataset)
-    rows[0]["has_text"] = True
-    (dataset.root / "kept.json").write_text(json.dumps(rows))
-
-    pack_all(dataset, augment="d4", views=4)
-    shards = open_shards(dataset.shards(32))
-    own = [bytes(row).hex() == rows[0]["id"] for row in shards.column("sha256")]
-
-    assert shards.column("variant")[own].tolist() == [0]
-    assert len(shards) == 1 + 4 * 11

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 from shard_tools import contents, kept_from_file, make_dataset, pack_all
 
+from mapmaker.events import Step
+from mapmaker.shards.config import PackConfig
+from mapmaker.shards.pack import pack
 from mapmaker.shards.reader import open_shards
 from mapmaker.workspace import Dataset
 
@@ -72,21 +76,46 @@ def whole(tmp_path, monkeypatch) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_kill_9_at_any_moment_loses_nothing(tmp_path, script, whole):
-    """Eight kills between the first look and the card; then one run ends as if none had been."""
+@pytest.mark.parametrize(("engine", "workers"), [("serial", 1), ("processes:2", 2)])
+def test_kill_9_at_any_moment_loses_nothing(tmp_path, script, whole, engine, workers):
+    """Ten kills between the first look and the card; then one run ends as if none had been.
+
+    After each only whole files stand there, and at most one unfinished a worker.
+    """
     dataset = make_dataset(tmp_path / "killed", count=30)
+    folder = dataset.shards(64)
     rng = random.Random(7)
-    alive = 0
-    for lines in (1, 8, 12, 14, 4, 4, 4, 4):
-        process = start(script, dataset)
-        alive += kill_after(process, lines, rng.uniform(0, 0.01))
-        for path in dataset.shards(64).glob("*.h5"):
-            assert contents(dataset.shards(64))[path.name] == whole[path.name]
+    alive, stood, kept = 0, set(), 0
+    for lines in (1, 8, 12, 14, 4, 4, 4, 4, 4, 4):
+        process = start(script, dataset, engine=engine)
+        alive += kill_after(process, lines, rng.uniform(0, 0.02))
+        found = contents(folder)
+        shards = {name for name in found if name.endswith(".h5")}
+        assert len([name for name in found if name.endswith(".tmp")]) <= workers
+        assert {name: found[name] for name in shards} == {name: whole[name] for name in shards}
+        kept += stood <= shards
+        stood = shards
 
     done, _ = pack_all(dataset, **OPTIONS)
 
-    assert alive >= 5
+    assert alive >= 5 and kept >= 9  # what stood may be made anew only if its line was not written
     assert done.data["written"] < done.data["shards"]
+    assert contents(folder) == whole
+
+
+@pytest.mark.slow
+def test_a_killed_worker_of_the_cluster_loses_nothing(tmp_path, whole, monkeypatch):
+    """Two workers under Dask, one killed with SIGKILL amid the writing: the same shards."""
+    monkeypatch.setattr("mapmaker.engine.cluster.cores", lambda: 2)
+    dataset = make_dataset(tmp_path / "cluster", count=30)
+    killed = []
+
+    for event in pack(dataset, PackConfig(**OPTIONS | {"engine": "dask"})):
+        if isinstance(event, Step) and event.note == "writing" and not killed:
+            killed = [pid for pid in descendants(os.getpid()) if b"spawn_main" in words_of(pid)]
+            os.kill(killed[0], signal.SIGKILL)
+
+    assert len(killed) == 2
     assert contents(dataset.shards(64)) == whole
 
 
@@ -136,6 +165,14 @@ def descendants(pid: int) -> list[int]:
         for child in map(int, path.read_text().split()):
             below += [child, *descendants(child)]
     return below
+
+
+def words_of(pid: int) -> bytes:
+    """Return the command line of a process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def may_mount() -> bool:

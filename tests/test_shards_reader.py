@@ -1,7 +1,7 @@
 """Reading shards back: right, anywhere, and only when they are what they claim to be."""
 
 import json
-import multiprocessing as mp
+import os
 import pickle
 import threading
 from pathlib import Path
@@ -38,8 +38,34 @@ def add_up(shards: Shards) -> int:
     return int(shards.load(shards.indices("all")).sum(dtype=np.int64))
 
 
-def report_sum(shards: Shards, answers) -> None:
-    answers.put(add_up(shards))
+def test_samples_are_contiguous_and_unfiltered(folder):
+    """One run of bytes an array: no chunk is decoded twice, no plug-in is needed."""
+    for path in folder.glob("*.h5"):
+        with h5py.File(path) as file:
+            for name, data in file.items():
+                assert data.chunks is None and data.compression is None, name
+                assert data.id.get_create_plist().get_layout() == h5py.h5d.CONTIGUOUS, name
+
+
+def test_a_file_cut_short_while_it_is_read_is_an_error(folder):
+    """Where a memory map would end the process, the sample is named instead."""
+    shards = open_shards(folder)
+    before = shards[0]
+    path = folder / shards.card["shards"][0]["file"]
+    os.truncate(path, 3000)
+
+    with pytest.raises(UnsafeInput, match=r"row 0: the file has been cut short"):
+        shards[0]
+    assert before.any()
+
+
+def test_more_shards_than_may_be_open(folder, monkeypatch):
+    """Files are closed and opened again as they are needed."""
+    monkeypatch.setattr("mapmaker.shards.reader.MANY_FILES", 1)
+    shards = open_shards(folder)
+
+    assert add_up(shards) == add_up(open_shards(folder))
+    assert len(shards._files) == 1
 
 
 def test_h5py_alone_reads_what_we_read(folder):
@@ -91,32 +117,55 @@ def test_an_index_outside_is_an_error(raw):
         shards.load([0, len(shards)])
 
 
-def test_it_pickles_without_a_handle(folder):
-    """A reader that has been used pickles small and reads the same afterwards."""
+def test_it_pickles_small_and_without_a_file(folder):
+    """Beside the list of shards under a kilobyte travels; the copy reads the same."""
     shards = open_shards(folder)
     before = add_up(shards)
+    index = len(pickle.dumps([shards._shards, shards.card["shards"]]))
 
     packed = pickle.dumps(shards)
 
-    assert len(packed) < 20_000
+    assert len(packed) - index < 1000
+    assert index < 1000 * len(shards.card["shards"])
     assert add_up(pickle.loads(packed)) == before
 
 
+class Samples:
+    """A data set as torch wants one, at the top of a module so that it can be sent."""
+
+    def __init__(self, shards: Shards) -> None:
+        self.shards = shards
+
+    def __len__(self) -> int:
+        return len(self.shards)
+
+    def __getitem__(self, index: int):
+        import torch
+
+        return torch.from_numpy(self.shards[index])
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # 3.12 on: that is the test
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_other_processes_read_the_same(raw, method):
-    """However a worker is started, it reads what the parent reads."""
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")  # more than cores
+@pytest.mark.parametrize(
+    ("method", "workers"), [(None, 0), ("fork", 2), ("fork", 4), ("spawn", 2), ("forkserver", 2)]
+)
+def test_loaders_give_the_same_batches(raw, method, workers):
+    """However many workers torch's DataLoader has and however they are started."""
+    from torch.utils.data import DataLoader
+
     shards = open_shards(raw)
-    wanted = add_up(shards)
-    context = mp.get_context(method)
-    answers = context.Queue()
+    first = shards[0]  # a file is open when the workers begin
+    order = np.random.default_rng(0).permutation(len(shards)).tolist()
+    loader = DataLoader(
+        Samples(shards), 5, sampler=order, num_workers=workers, multiprocessing_context=method
+    )
 
-    worker = context.Process(target=report_sum, args=(shards, answers))
-    worker.start()
-    answer = answers.get(timeout=60)
-    worker.join()
+    batches = [batch.numpy() for batch in loader]
 
-    assert answer == wanted
+    assert np.array_equal(np.concatenate(batches), shards.load(order))
+    assert np.array_equal(first, shards[0])
 
 
 def test_threads_read_the_same(folder):

@@ -216,6 +216,24 @@ def test_resident_and_streamed_pictures_are_the_same(workspace) -> None:  # noqa
     assert float(batches[0].min()) >= -1 and float(batches[0].max()) <= 1
 
 
+def test_writing_is_shown_upright_alone(workspace) -> None:  # noqa: F811
+    """Of samples marked upright every batch has the stored pixels, of others all symmetries."""
+    from mapmaker.shards.reader import open_shards
+
+    shards = open_shards(workspace.dataset("maps").shards(SIZE))
+    marks = np.ones(len(shards), np.uint8)
+    plain, upright = (
+        Pictures(
+            shards, device=torch.device("cpu"), seed=3, resident=True, symmetries=s, upright=marks
+        )
+        for s in (False, True)
+    )
+
+    assert torch.equal(plain.batch(0, 9), upright.batch(0, 9))
+    marks[:] = 0
+    assert not torch.equal(plain.batch(0, 9), upright.batch(0, 9))
+
+
 def test_orient_gives_the_eight_symmetries() -> None:
     """The eight numbers give eight different pictures, each a turn or mirror of the one."""
     image = torch.arange(27, dtype=torch.uint8).view(1, 3, 3, 3)

@@ -10,7 +10,7 @@ from mapmaker.config import opt
 from mapmaker.engine import NAMES, check_name
 from mapmaker.errors import BadConfig
 
-SCHEMA = "mapmaker-shards/2"  # 1 had no columns light and seal
+SCHEMA = "mapmaker-shards/2"  # 1 had no columns light, upright and seal
 
 # Members of the square's symmetry group by the names albumentations gives them, identity first.
 SYMMETRIES: Mapping[str, tuple[str, ...]] = {

@@ -67,7 +67,7 @@ class Shards:
         self._shards = tuple(shards)
         self._starts = [0, *accumulate(s.count for s in shards)]
         self._files: dict[int, _File] = {}
-        self._maps: dict[tuple[int, str], np.ndarray] = {}
+        self._offsets: dict[tuple[int, str], np.ndarray] = {}
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -103,7 +103,7 @@ class Shards:
         """Return one value a sample: a name of `structure.COLUMNS`. map_id comes as text."""
         if name not in COLUMNS:
             raise KeyError(f"no column {name!r}; there are {', '.join(COLUMNS)}")
-        parts = [np.array(self.array(n, name)) for n in range(len(self._shards))]
+        parts = [self.array(n, name) for n in range(len(self._shards))]
         values = np.concatenate(parts)
         return np.char.decode(values, "utf-8", "replace") if name == "map_id" else values
 
@@ -150,29 +150,32 @@ class Shards:
                 )
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_maps": {}, "_files": {}}
+        return self.__dict__ | {"_offsets": {}, "_files": {}}
 
     def _file(self, shard: int) -> _File:
         found = self._files.get(shard)
         if found is None:
             if len(self._files) >= MANY_FILES:
                 self._files.clear()
-                self._maps.clear()
             path = self._shards[shard].path
             check_bytes(path, self.card["shards"][shard]["bytes"])
             self._files[shard] = found = _File(path)
         return found
 
     def array(self, shard: int, name: str) -> np.ndarray:
-        """Return one array of a shard, counted as the card does, as a read-only memory map."""
-        found = self._maps.get((shard, name))
+        """Return one array of a shard, counted as the card does. Raises UnsafeInput when torn."""
+        field = self._shards[shard].fields[name]
+        data = bytearray(field.nbytes)
+        self._fill(shard, 0, data, field.offset)
+        return np.frombuffer(data, field.dtype).reshape(field.shape)
+
+    def _ends(self, shard: int, name: str) -> np.ndarray:
+        """Return where a shard's samples or walls begin and end, read once."""
+        found = self._offsets.get((shard, name))
         if found is None:
-            path, field = self._shards[shard].path, self._shards[shard].fields[name]
-            check_bytes(path, self.card["shards"][shard]["bytes"])
-            if len(self._maps) >= MANY_FILES:
-                self._maps.clear()
-            found = np.memmap(path, field.dtype, "r", field.offset, field.shape)
-            self._maps[shard, name] = found = found.view(np.ndarray)
+            if len(self._offsets) >= MANY_FILES:
+                self._offsets.clear()
+            self._offsets[shard, name] = found = self.array(shard, name)
         return found
 
     def _place(self, index: SupportsIndex) -> tuple[int, int]:
@@ -186,7 +189,7 @@ class Shards:
 
     def _slice(self, shard: int, row: int, data: str, offsets: str) -> bytearray:
         """Return one row's bytes out of a flat array."""
-        begin, end = (int(v) for v in self.array(shard, offsets)[row : row + 2])
+        begin, end = (int(v) for v in self._ends(shard, offsets)[row : row + 2])
         field = self._shards[shard].fields[data]
         if not 0 <= begin <= end <= field.nbytes:
             raise self._torn(shard, row, "its offsets point nowhere")

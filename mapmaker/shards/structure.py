@@ -23,7 +23,8 @@ COLUMNS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "group": ("<i8", ()),  # all views of one map, its floors and duplicates
     "crop": ("<i2", ()),  # which candidate crop of the picture
     "variant": ("u1", ()),  # symmetry, an index into config.ELEMENTS; 0 is as it was
-    "light": ("<f4", ()),  # where light comes from in the sample [degrees]; -1 unknown
+    "light": ("<f4", ()),  # where shadows fall [degrees clockwise from the right]; -1 unknown
+    "upright": ("u1", ()),  # 1: has writing, or light to be kept; not to be turned or mirrored
     "squares": ("<i2", ()),  # grid squares along a side; 0 unknown
     "cell_px": ("<f4", ()),  # side of a square in the sample [px]; 0 unknown
     "scale": ("<f4", ()),  # sample px per picture px; above 1 enlarged

@@ -28,15 +28,15 @@ _TURNS: Mapping[str, Callable[[float, float, float], Point]] = {
 
 
 def turned_light(direction: float | None, view: int) -> float:
-    """Return where light comes from after ELEMENTS[view] [degrees], -1 when nobody knows.
+    """Return where shadows fall after ELEMENTS[view], -1 when nobody knows.
 
-    As `prune.shadow` counts: 0 is from the right, 90 from the top, 135 from the top left.
+    In degrees clockwise from the right, as `prune.shadow` counts: 45 is the lower right.
     """
     if direction is None:
         return -1.0
     angle = math.radians(direction)
-    x, y = _TURNS[ELEMENTS[view]](math.cos(angle), -math.sin(angle), 0.0)
-    return round(math.degrees(math.atan2(-y, x)) % 360, 2) % 360
+    x, y = _TURNS[ELEMENTS[view]](math.cos(angle), math.sin(angle), 0.0)
+    return round(math.degrees(math.atan2(y, x)), 2) % 360
 
 
 def layout_file(picture: Path) -> Path:

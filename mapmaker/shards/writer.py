@@ -173,7 +173,7 @@ def _ends(parts: Sequence[bytes]) -> np.ndarray:
 
 def _columns(job: ShardJob) -> dict[str, np.ndarray]:
     """Return every column; digests and seals are still empty."""
-    samples, size = job.samples, job.size
+    samples, size, keeps = job.samples, job.size, job.recipe["light"] == "keep"
     values: dict[str, list[Any]] = {
         "sha256": [list(bytes.fromhex(s.picture.id)) for s in samples],
         "digest": [[0] * 32 for _ in samples],
@@ -182,6 +182,7 @@ def _columns(job: ShardJob) -> dict[str, np.ndarray]:
         "crop": [s.crop.index for s in samples],
         "variant": [s.view for s in samples],
         "light": [turned_light(s.picture.light, s.view) for s in samples],
+        "upright": [s.picture.upright or (keeps and s.picture.light is not None) for s in samples],
         "squares": [s.crop.squares for s in samples],
         "cell_px": [size / s.crop.squares if s.crop.squares else 0.0 for s in samples],
         "scale": [size / s.crop.side for s in samples],

@@ -28,10 +28,18 @@ class Pictures:
     """The training split, shuffled anew each epoch: position p of a stream is a picture."""
 
     def __init__(
-        self, shards: Images, *, device: torch.device, seed: int, resident: bool, symmetries: bool
+        self,
+        shards: Images,
+        *,
+        device: torch.device,
+        seed: int,
+        resident: bool,
+        symmetries: bool,
+        upright: np.ndarray | None = None,
     ) -> None:
+        """upright marks the samples of `shards` that no symmetry may turn, having writing."""
         self.device, self.seed, self.symmetries = device, seed, symmetries
-        self._shards = shards
+        self._shards, self._upright = shards, upright
         self._where = np.asarray(shards.indices("train"))
         if len(self._where) == 0:
             raise MapmakerError(
@@ -61,6 +69,8 @@ class Pictures:
             images = torch.from_numpy(self._shards.load(self._where[chosen])).to(self.device)
         if self.symmetries:
             which = chance(self.seed, start, part=1).integers(0, 8, count)
+            if self._upright is not None:
+                which[self._upright[self._where[chosen]] > 0] = 0
             images = orient(images, torch.from_numpy(which).to(self.device, non_blocking=True))
         return to_tensor(images)
 

@@ -105,6 +105,7 @@ def set_up_job(run: Run, dataset: Dataset) -> Iterator[Event]:
         seed=config.seed,
         resident=plan.data_bytes > 0,
         symmetries=recipe.symmetries,
+        upright=shards.column("upright"),
     )
 
     # Go on from the last good checkpoint.
