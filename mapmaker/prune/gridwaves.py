@@ -161,7 +161,7 @@ def _waves(signal: Floats, cells: Floats) -> NDArray[np.complex128]:
     wave, waves = np.ones_like(base), []
     for _ in range(count):
         wave = wave * base
-        waves.append(wave @ signal)
+        waves.append(np.einsum("ij,j->i", wave, signal))  # no BLAS: its threads only wait here
     return np.stack(waves, axis=1)
 
 
