@@ -100,7 +100,7 @@ def listed(datasets: Sequence[Dataset]) -> Iterator[Event]:
     for dataset in datasets:
         found |= standing(shared(dataset)) | standing(dataset.root / NAME)
     keys = ("id", "dataset", "file", "reason", "at", "erased")
-    rows = [{key: stone.get(key) for key in keys} for stone in found.values()]
+    rows: list[dict[str, Any]] = [{k: stone.get(k) for k in keys} for stone in found.values()]
     lines = [
         f"{r['id'][:12]}  {r['at'][:10]}  {r['dataset']}/{r['file']}  {r['reason']}".rstrip()
         for r in rows

@@ -4,7 +4,7 @@ samples.jsonl (a line a sample), croissant.json and README.md (the data card), a
 packed/ which pictures this card was made from.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from mapmaker.files import read_json, sha256_of, write_atomic
@@ -29,10 +29,15 @@ def publish(dataset: Dataset, folder: Path, terms: Terms) -> None:
     remember_packed(dataset, sha256_of(folder / CARD), ids)
     samples = list_samples(dataset, folder, terms.rows)
     card = read_json(folder / CARD)
-    packed = datetime.fromtimestamp((folder / CARD).stat().st_mtime, UTC).date()
+    packed = day_of(folder / CARD)
     facts = gather(dataset, [terms.rows[id] for id in sorted(ids)], terms.refused)
     _write(folder / CROISSANT, to_text(of_shards(folder, card, facts, samples, packed)))
     _write(folder / README, card_text(card, facts))
+
+
+def day_of(path: Path) -> date:
+    """Return the day (UTC) a file was written: the only date that is not made up."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
 
 
 def _write(path: Path, text: str) -> None:

@@ -4,8 +4,7 @@ What a killed run had finished is used again; the same export twice is the same 
 """
 
 import shutil
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +80,9 @@ def _prepare(beside: Path, identity: dict[str, Any]) -> None:
     write_json(plan, identity)
 
 
-def _write(stock: Stock, config: ExportConfig, beside: Path, stop: StopFlag) -> Iterator[Event]:
+def _write(
+    stock: Stock, config: ExportConfig, beside: Path, stop: StopFlag
+) -> Generator[Event, None, list[dict[str, str]]]:
     """Write every item; returns those whose files have gone bad."""
     left_out = []
     written = FORMS[config.to].write(stock.items, beside, config)
@@ -106,9 +107,8 @@ def _describe(stock: Stock, config: ExportConfig, beside: Path) -> dict[str, Any
     head = yaml_head(stock.facts, stock.count, files)
     write_atomic(beside / "README.md", head + sections(stock.facts, text, made))
     version = stock.fingerprint()[:12]
-    today = datetime.now(UTC).date()
     how = "As packed: cropped along the grid, turned and mirrored." if not config.whole else "None."
-    told = describe(stock.facts, stock.about, version, today, distribution, records, how)
+    told = describe(stock.facts, stock.about, version, stock.made, distribution, records, how)
     write_atomic(beside / "croissant.json", to_text(told))
     return {"count": sum(counts.values()), "splits": counts, "bytes": _size(beside)}
 

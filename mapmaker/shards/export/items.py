@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from PIL import Image
 from mapmaker.errors import MapmakerError
 from mapmaker.files import read_json
 from mapmaker.prune.kept import kept
+from mapmaker.shards.card import CARD
 from mapmaker.shards.config import PackConfig, digest
 from mapmaker.shards.datacard import Facts, gather, split_name
 from mapmaker.shards.deal import held_out
+from mapmaker.shards.publish import day_of
 from mapmaker.shards.reader import Shards, open_shards
 from mapmaker.shards.source import Picture, read_bytes
 from mapmaker.shards.terms import Terms
@@ -38,13 +41,14 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """All that one export writes; `contents` stands for the pixels."""
+    """All that one export writes; `contents` stands for the pixels, made is their day."""
 
     name: str
     contents: str
     count: int
     facts: Facts
     about: str
+    made: date
     items: Callable[[], Iterator[Item]]
     expected_bytes: int
 
@@ -95,10 +99,11 @@ def of_samples(dataset: Dataset, size: int | None) -> Stock:
 
     return Stock(
         name=f"{dataset.name}-{shards.size}",
-        contents=digest(read_json(folder / "card.json")["shards"]),
+        contents=digest(read_json(folder / CARD)["shards"]),
         count=len(shards),
         facts=gather(dataset, [terms.rows[id] for id in sorted(packed)], terms.refused),
         about=f"{len(shards)} samples of {shards.size} px.",
+        made=day_of(folder / CARD),
         items=items,
         expected_bytes=len(shards) * (pixels if raw else pixels // 3),
     )
@@ -136,6 +141,7 @@ def of_pictures(dataset: Dataset) -> Stock:
         count=len(terms.rows),
         facts=gather(dataset, list(terms.rows.values()), terms.refused),
         about=f"{len(terms.rows)} pictures, as they came.",
+        made=day_of(dataset.manifest),
         items=items,
         expected_bytes=sum(item.expected_bytes for item in items()),
     )
