@@ -98,7 +98,7 @@ class Person:
     def settle_groups(self) -> None:
         """Compare each group that is still open and mark what is open in it."""
         self.show("groups")
-        self.press("Home", "n", "b")
+        self.press("Home", "b")
         if self.page.locator("#compare").is_visible():
             self.shoot("3-compare")
         while self.page.locator("#compare").is_visible():

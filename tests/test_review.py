@@ -164,7 +164,11 @@ def test_nonsense_is_an_answer_not_a_crash(dataset: Dataset) -> None:
         {"steps": [{"kind": "undo"}]},
         {"steps": ["x"]},
         {"steps": 3},
+        {"steps": [{"name": "\ud800", "kind": "undo"}]},
         {"steps": [], "since": "yesterday"},
+        {"steps": [], "since": 10**30},
+        {"steps": [], "since": -1},
+        {"steps": [], "since": True},
         [],
     ]
     with served(dataset) as (_, url):

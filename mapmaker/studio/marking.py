@@ -1,5 +1,6 @@
 """Taking what the page decided: in order, once, on the disk before the answer, and no map lost."""
 
+import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -8,7 +9,7 @@ from mapmaker.prune.decisions import PERSON, STATES, Decisions, Mark, Step
 from mapmaker.studio.board import Board
 
 _KINDS = ("mark", "undo", "redo")
-_LONGEST_NAME = 80
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 _LETTERS = {"keep": "k", "drop": "d", "undecided": "u"}  # capitals: a person said so
 
 
@@ -111,9 +112,9 @@ def _parsed(step: Any) -> Step:
     if not isinstance(step, dict):
         raise Nonsense("a step must be an object")
     name, kind, of = step.get("name"), step.get("kind"), step.get("of", "")
-    if not isinstance(name, str) or not 1 <= len(name) <= _LONGEST_NAME:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise Nonsense("a step must have a name of its own")
-    if kind not in _KINDS or not isinstance(of, str):
+    if kind not in _KINDS or not isinstance(of, str) or (of and not _NAME.fullmatch(of)):
         raise Nonsense("no such step")
     marks: dict[str, Mark] = {}
     for state in STATES:

@@ -89,8 +89,8 @@ class Review:
     async def steps(self, request: Request) -> Response:
         asked = await self._asked(request)
         since = asked.get("since", 0)
-        if not isinstance(since, int):
-            raise Nonsense("since must be a number")
+        if not isinstance(since, int) or not _is_seq(str(since)):
+            raise Nonsense("since must be the number of a mark")
         return JSONResponse(await run_in_threadpool(self.marking.take, asked.get("steps"), since))
 
     async def finish(self, request: Request) -> Response:

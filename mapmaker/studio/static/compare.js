@@ -4,7 +4,7 @@ import { source } from "/static/loupe.js";
 import { WORDS, rule } from "/static/grid.js";
 
 const byId = (id) => document.getElementById(id);
-const TEXT_PX = 74;
+const TEXT_PX = 92;
 const KINDS = {
   exact: "the same pixels", reencode: "saved again", resized: "another size", dpi: "another resolution",
   turned: "turned or mirrored", watermark: "with a watermark", crop: "a part", grid: "with or without a grid",
