@@ -104,6 +104,23 @@ def test_every_row_resolves_to_address_licence_and_decision(packed):
         trace_shard(packed, 32, "99999.h5", 0)
 
 
+def test_an_older_list_of_samples_is_never_believed(packed):
+    """Killed between the card and the list: the trace says so, and packing again mends it."""
+    folder = packed.shards(32)
+    card = json.loads((folder / "card.json").read_text())
+    old = (folder / "samples.jsonl").read_text()
+    (folder / "samples.jsonl").write_text(old.replace('"shard": "0', '"shard": "9'))
+
+    with pytest.raises(MapmakerError, match="older than its card"):
+        trace(packed, 32, 0)
+    (folder / "samples.jsonl").unlink()
+    with pytest.raises(MapmakerError, match="missing"):
+        trace_shard(packed, 32, card["shards"][0]["file"], 0)
+    finish(pack(packed, PackConfig(**SMALL)))
+
+    assert trace(packed, 32, 0)["row"] == 0
+
+
 def test_the_card_counts_what_is_there(packed):
     """Licences, sources, decisions and refusals stand in README.md as they are; no cell breaks."""
     text = (packed.shards(32) / "README.md").read_text()

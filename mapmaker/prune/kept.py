@@ -11,6 +11,7 @@ from mapmaker.prune.decisions import Decisions
 from mapmaker.prune.lettering import has_text
 from mapmaker.prune.priors import choose_grid
 from mapmaker.prune.quarantine import locate
+from mapmaker.prune.shadow import direction
 from mapmaker.prune.store import Features, FeatureStore
 from mapmaker.prune.thresholds import limits
 from mapmaker.scrape.tombstones import Tombstones
@@ -30,9 +31,9 @@ def kept(dataset: Dataset) -> list[dict[str, Any]]:
     Undecided counts as kept; of several files with the same bytes only the first is in. Each row
     has more keys: `group` (pictures of one map share it: split by it), `grid` ({cell_px, phase
     [x, y], source: layout, name or picture} or None), `has_text` (no view may turn or mirror it)
-    and `light` (the direction its shadows fall [degrees], or None). Measures nothing: raises
-    MapmakerError when a picture was not measured yet, or lies in dropped/ without being dropped.
-    What `refused` names is never in, whatever a person or a rule decided.
+    and `light` (where its shadows fall [degrees clockwise from the right], or None). Measures
+    nothing: raises MapmakerError when a picture was not measured yet, or lies in dropped/ without
+    being dropped. What `refused` names is never in, whatever a person or a rule decided.
     """
     return list(each_kept(dataset))
 
@@ -101,7 +102,7 @@ def _copy_of_removed(dataset: Dataset, stones: Tombstones, row: dict[str, Any]) 
 
 def _signs(seen: Features) -> tuple[bool, float | None]:
     """Return whether there is writing in the picture, and where its shadows fall [degrees]."""
-    return has_text(seen.signs, limits()), None
+    return has_text(seen.signs, limits()), direction(seen.signs, limits())
 
 
 def _unready(dataset: Dataset, count: int) -> MapmakerError:

@@ -21,6 +21,7 @@ from mapmaker.shards.reader import open_shards
 from mapmaker.workspace import Dataset
 
 Row = Mapping[str, Any]
+FROM_0 = "Rows are counted from 0."
 
 
 def trace(dataset: Dataset, size: int, row: int) -> dict[str, Any]:
@@ -30,24 +31,37 @@ def trace(dataset: Dataset, size: int, row: int) -> dict[str, Any]:
     squares, license, ai_training, source_url, page_url, creator, phash, decision, decided_by,
     reason. Raises MapmakerError when there is no such row or the shards were never listed.
     """
-    path = dataset.shards(size) / SAMPLES
-    if not path.is_file():
-        raise MapmakerError(f"{path} is missing.", hint="Run `mapmaker pack` again; it is quick.")
-    with path.open(encoding="utf-8") as lines:
-        line = next(islice(lines, row, None), "") if row >= 0 else ""
-    if not line:
-        raise MapmakerError(f"{path} has no row {row}.", hint="Count from 0, over all shards.")
-    return json.loads(line)
+    for shard, first, count in _shards(dataset, size):
+        if 0 <= row - first < count:
+            return _line(dataset, size, shard, row - first, row)
+    raise MapmakerError(f"{dataset.name} has no sample {row} at {size} px.", hint=FROM_0)
 
 
 def trace_shard(dataset: Dataset, size: int, shard: str, row: int) -> dict[str, Any]:
     """Return where row `row` of the file `shard` (00000.h5) comes from. Raises as `trace` does."""
-    before = 0
+    for file, first, count in _shards(dataset, size):
+        if file == shard and 0 <= row < count:
+            return _line(dataset, size, shard, row, first + row)
+    raise MapmakerError(f"The card lists no row {row} of {shard}.", hint=FROM_0)
+
+
+def _shards(dataset: Dataset, size: int) -> Iterator[tuple[str, int, int]]:
+    """Yield each shard of the card: its file, the number of its first sample, how many it has."""
+    first = 0
     for line in read_json(dataset.shards(size) / "card.json")["shards"]:
-        if line["file"] == shard and 0 <= row < line["count"]:
-            return trace(dataset, size, before + row)
-        before += line["count"]
-    raise MapmakerError(f"The card lists no row {row} of {shard}.", hint="Rows count from 0.")
+        yield line["file"], first, line["count"]
+        first += line["count"]
+
+
+def _line(dataset: Dataset, size: int, shard: str, row: int, number: int) -> dict[str, Any]:
+    path, found = dataset.shards(size) / SAMPLES, {}
+    if path.is_file():
+        with path.open(encoding="utf-8") as lines:
+            found = json.loads(next(islice(lines, number, None), "{}"))
+    if (found.get("shard"), found.get("row")) != (shard, row):
+        what = "is older than its card" if path.is_file() else "is missing"
+        raise MapmakerError(f"{path} {what}.", hint="Run `mapmaker pack` again; it is quick.")
+    return found
 
 
 def list_samples(dataset: Dataset, folder: Path, rows: Mapping[str, Row]) -> Path:
