@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 HASH_BITS = 64
 # (pictures at most, bits at most). What is near is compared pixel by pixel, which costs as much as
-# measuring two pictures, so chance pairs must stay rarer than pictures. Of 14,365 pairs of maps
+# measuring four pictures, so chance pairs must stay rarer than pictures. Of 14,365 pairs of maps
 # 15 are within 12 bits by chance, 7 within 10, none within 8; with ideal hashes, 8 orientations and
 # both kinds (N^2 / 2 x 16 x P[d <= bits]) the last three lines allow 0.9, 1.4 and 0.3 pairs.
-ALLOWED = ((600, 12), (2_000, 10), (20_000, 8), (200_000, 6), (1_000_000, 4))
+ALLOWED = ((500, 12), (1_000, 10), (20_000, 8), (200_000, 6), (1_000_000, 4))
 BEYOND = 3  # two chance pairs at 10 million, 190 at 100 million
 
 CROWD = 32  # so many equal hashes are compared with everything; the rest only follow the first

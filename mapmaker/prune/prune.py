@@ -23,9 +23,11 @@ def prune(dataset: Dataset, config: PruneConfig) -> Iterator[Event]:
     """Measure new pictures, suggest what to drop, and do what `config` asks, yielding events.
 
     Done.data: dataset, pictures, measured, kept, dropped, undecided, broken, suggested (by rule),
-    marked (by --auto now), moved, refused (opted out or removed: pack takes none of them). Raises
-    Stopped after saving; running it again goes on. The same pictures give the same suggestions and
-    groups, in whatever order they stand in the manifest and whichever engine measures them.
+    to_look_at, marked (by --auto now), moved, refused (opted out or removed: pack takes none of
+    them), groups, largest_group [pictures], widest_copies_bits (between two copies of one map).
+    Raises Stopped after saving; running it again goes on. The same pictures give the same
+    suggestions and groups, in whatever order they stand in the manifest and whichever engine
+    measures them.
     """
     with locked(dataset.root):
         if config.restore:
@@ -45,9 +47,9 @@ def prune(dataset: Dataset, config: PruneConfig) -> Iterator[Event]:
             moved = 0
             if config.apply:
                 moved = yield from _apply(dataset, catalogue, decisions.all())
-            counts = _counts(catalogue, decisions.all(), tally)
+            counts = _counts(catalogue, decisions.all(), tally, refused(dataset))
     data = {"dataset": dataset.name, "pictures": len(catalogue), "measured": measured, **counts}
-    data |= {"marked": tally.marked, "moved": moved, "refused": len(refused(dataset))}
+    data |= {"marked": tally.marked, "moved": moved}
     yield Done("prune", _summary(data), data)
 
 
@@ -58,10 +60,15 @@ def _judge(
     tally = Tally()
     known = decisions.groups()
     for verdict in scales.verdicts(known):
-        decisions.set_groups({id: g for id, g in verdict.groups.items() if known.get(id) != g})
+        if new := {id: g for id, g in verdict.groups.items() if known.get(id) != g}:
+            decisions.set_groups(new)
         plain = {id: s.plain() for id, s in verdict.suggestions.items()}
         store.suggest_of([p.id for p in verdict.pictures], plain)
         tally.rules.update((s.level, s.rule) for s in verdict.suggestions.values())
+        sizes = Counter(verdict.groups.values())
+        tally.groups += len(sizes)
+        tally.largest = max(tally.largest, *sizes.values())
+        tally.widest = max(tally.widest, verdict.widest())
         for picture in verdict.pictures:
             if picture.features.problem:
                 tally.broken.add(picture.id)
@@ -74,11 +81,15 @@ def _judge(
 
 @dataclass(slots=True)
 class Tally:
-    """What came of judging: how often each (level, rule) was given, and what is broken."""
+    """What came of judging: how often each (level, rule) was given, what is broken, how many groups
+    there are, pictures in the largest, and bits between the two copies of one map least alike."""
 
     rules: Counter[tuple[str, str]] = field(default_factory=Counter)
     broken: set[str] = field(default_factory=set)
     marked: int = 0
+    groups: int = 0
+    largest: int = 0
+    widest: int = 0
 
     def by_rule(self, level: str) -> dict[str, int]:
         """Return the number of suggestions of a level, by rule."""
@@ -123,12 +134,14 @@ def _restore(dataset: Dataset) -> Iterator[Event]:
     yield Done("prune", summary, {"dataset": dataset.name, "restored": back})
 
 
-def _counts(catalogue: Catalogue, marks: Mapping[str, Mark], tally: Tally) -> dict[str, Any]:
+def _counts(
+    catalogue: Catalogue, marks: Mapping[str, Mark], tally: Tally, no: Mapping[str, str]
+) -> dict[str, Any]:
     states = {
         catalogue.id(index): marks[catalogue.id(index)].state for index in catalogue.indices(marks)
     }
     counts = Counter(states.values())
-    out = tally.broken | {id for id, state in states.items() if state == "drop"}
+    out = tally.broken | no.keys() | {id for id, state in states.items() if state == "drop"}
     return {
         "kept": len(catalogue) - len(out),
         "dropped": counts["drop"],
@@ -136,6 +149,10 @@ def _counts(catalogue: Catalogue, marks: Mapping[str, Mark], tally: Tally) -> di
         "broken": len(tally.broken),
         "suggested": tally.by_rule("drop"),
         "to_look_at": tally.by_rule("look"),
+        "refused": len(no),
+        "groups": tally.groups,
+        "largest_group": tally.largest,
+        "widest_copies_bits": tally.widest,
     }
 
 

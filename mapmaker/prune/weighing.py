@@ -1,5 +1,6 @@
 """Weighing pictures against each other, in parts that hang together: memory holds one part."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -13,11 +14,11 @@ from mapmaker.prune.catalogue import Catalogue, together
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.decisions import Decisions
 from mapmaker.prune.groups import groups
-from mapmaker.prune.join import components
+from mapmaker.prune.join import components, diameter
 from mapmaker.prune.measuring import Workers
 from mapmaker.prune.relating import candidates, relate_new
 from mapmaker.prune.store import FeatureStore
-from mapmaker.prune.suggest import Suggestion, suggest
+from mapmaker.prune.suggest import Suggestion, keepers, suggest
 from mapmaker.prune.thresholds import limits
 from mapmaker.prune.variants import VERSION, Relation
 from mapmaker.workspace import Dataset
@@ -34,6 +35,25 @@ class Verdict:
     pictures: list[Picture]
     groups: dict[str, str]
     suggestions: dict[str, Suggestion]
+
+    def widest(self) -> int:
+        """Return how many bits lie between the two copies of one keeper that are least alike.
+
+        Each was compared with its keeper; were that a link in a chain, it would show here.
+        """
+        clusters: dict[str, set[str]] = defaultdict(set)
+        for id, keeper in keepers(self.suggestions.values()).items():
+            clusters[keeper] |= {keeper, id}
+        here = {p.id: p.features for p in self.pictures}
+        widest = 0
+        for ids in clusters.values():
+            features = [here[id] for id in sorted(ids)]
+            kinds = [[f.phash for f in features], [f.dhash for f in features]]
+            hashes = [
+                np.array([[int(h, 16) for h in f] for f in kind], np.uint64) for kind in kinds
+            ]
+            widest = max(widest, diameter(hashes, range(len(ids))))
+        return widest
 
 
 class Scales:
