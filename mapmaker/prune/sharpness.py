@@ -27,7 +27,7 @@ _LEAST_EDGES = 50
 _SHARPEST = 0.98  # quantile
 _LOUDEST = 32  # grey levels: no single wall outweighs the texture
 _JPEG_PX = 8
-_IN_JPEG = (2, 4)  # factors whose beat falls together with these blocks
+_CLEAR = 6  # places of a block that its edges do not touch
 _PIECE_PX = 48
 _LIVELY = 0.3  # grey levels
 _LEAST_BEAT = 0.003
@@ -49,7 +49,7 @@ def sharpness(shot: Shot) -> dict[str, float]:
         return dict.fromkeys(_BEATS, 0.0) | {"sharp_fine": fineness(grey), "sharp_edge": 1.0}
     steep = np.concatenate([steep for steep, _ in found])
     edge = float(np.quantile(steep, _SHARPEST)) if len(steep) >= _LEAST_EDGES else 1.0
-    beats = np.mean([beats for _, beats in found], axis=0)
+    beats = np.min([beats for _, beats in found], axis=0)  # things in a row beat one way only
     signs = dict(zip(_BEATS, map(float, beats), strict=True))
     return signs | {"sharp_fine": fineness(grey), "sharp_edge": edge}
 
@@ -141,22 +141,22 @@ def _profile(values: NDArray, axis: int) -> NDArray[np.float32]:
 def beat(profile: NDArray[np.float32], factor: int) -> float:
     """Return how much more every `factor`-th place of a profile holds than those between, 0..1.
 
-    A picture enlarged by a whole factor has it all along; judged in pieces, so that a factor that
-    is not quite whole has it too, by the piece in the middle. JPEG's own edges, 8 px apart, are
-    left out, and so are pieces where nothing happens.
+    A picture enlarged by a whole factor has it all along: even the least of these places is more
+    than the mean of the others, which a map's own squares of 8 or 16 px do not bring about. Judged
+    in pieces, so that a factor that is not quite whole shows it too, by the piece in the middle.
+    JPEG's own edges, 8 px apart, are left out, and so are pieces where nothing happens.
     """
     pieces = len(profile) // _PIECE_PX
     if not pieces:
         return 0.0
-    profile = profile[: pieces * _PIECE_PX]
-    if factor in _IN_JPEG:
-        places = np.median(profile.reshape(pieces, -1, _JPEG_PX), axis=1)[:, : _JPEG_PX - 2]
-        phases = np.stack([places[:, p::factor].mean(axis=1) for p in range(factor)], axis=1)
-    else:
-        phases = np.median(profile.reshape(pieces, -1, factor), axis=1)
-    phases = phases[phases.max(axis=1) > _LIVELY]
-    if not len(phases):
+    period = _JPEG_PX if _JPEG_PX % factor == 0 else 2 * factor
+    places = profile[: pieces * _PIECE_PX].reshape(pieces, -1, period)
+    places = np.median(places, axis=1)[:, :_CLEAR]
+    places = places[places.max(axis=1) > _LIVELY]
+    if not len(places):
         return 0.0
-    most = phases.max(axis=1)
-    rest = (phases.sum(axis=1) - most) / (factor - 1)
-    return float(np.median((most - rest) / (most + rest)))
+    here = np.arange(places.shape[1]) % factor == np.arange(factor)[:, None]
+    least = np.stack([places[:, phase].min(axis=1) for phase in here])
+    rest = np.stack([places[:, ~phase].mean(axis=1) for phase in here])
+    beats = ((least - rest) / (least + rest + 1e-6)).max(axis=0)
+    return max(0.0, float(np.median(beats)))
