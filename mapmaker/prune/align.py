@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mapmaker.picture import open_picture
 from mapmaker.prune.hashes import turn
 
+CENTRE_PX = 512
 SIDE_PX = 768  # pictures are compared at most this large
 _FIND_PX = 512  # and searched for each other's points at most this large
 _POINTS = 700
@@ -30,15 +31,14 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class View:
-    """A picture at most SIDE_PX a side: rgb uint8 (h, w, 3); size (width, height) of the file."""
+    """A picture at most SIDE_PX a side: rgb uint8 (h, w, 3); size (width, height) of the file.
+
+    centre is the grey middle of the picture as the file has it, at most CENTRE_PX a side.
+    """
 
     rgb: Pixels
     size: tuple[int, int]
-
-    @property
-    def scale(self) -> float:
-        """Return its pixels over the file's."""
-        return self.rgb.shape[1] / self.size[0]
+    centre: Pixels
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,16 @@ class Fit:
 
 def view(path: Path) -> View:
     """Open a picture to compare it. Raises as `open_picture` does."""
-    image = open_picture(path)
-    return View(reduced(np.asarray(image), SIDE_PX), image.size)
+    return seen(np.asarray(open_picture(path)))
+
+
+def seen(rgb: Pixels) -> View:
+    """Return the view of decoded pixels (H, W, 3)."""
+    height, width = rgb.shape[:2]
+    top, left = (max(0, (side - CENTRE_PX) // 2) for side in (height, width))
+    middle = np.ascontiguousarray(rgb[top : top + CENTRE_PX, left : left + CENTRE_PX])
+    grey = cv2.cvtColor(middle, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+    return View(reduced(rgb, SIDE_PX), (width, height), grey)
 
 
 def reduced(pixels: Pixels, side_px: int) -> Pixels:
@@ -86,16 +94,16 @@ def whole(one: View, other: View, orientation: int) -> Fit:
 
 def find(one: View, other: View, orientation: int | None = None) -> Fit | None:
     """Return where the other lies in the one by the points they share, or None."""
-    points, signs = _points(one)
+    points, signs = _points(one.rgb)
     best: Fit | None = None
     for mirrored in (0, 1) if orientation is None else (orientation in _TURNS[1],):
-        flip = View(np.ascontiguousarray(other.rgb[:, ::-1]), other.size) if mirrored else other
-        other_points, other_signs = _points(flip)
+        rgb = np.ascontiguousarray(other.rgb[:, ::-1]) if mirrored else other.rgb
+        other_points, other_signs = _points(rgb)
         pairs = _matches(signs, other_signs)
         if len(pairs) < _LEAST_MATCHES:
             continue
         here, there = points[pairs[:, 0]], other_points[pairs[:, 1]]
-        height, width = flip.rgb.shape[:2]
+        height, width = rgb.shape[:2]
         # SIFT angles grow clockwise; a match turned by +90 needs the other turned clockwise.
         angle = (here[:, 2] - there[:, 2] + 180) % 360 - 180
         for quarter in range(4):
@@ -112,16 +120,16 @@ def find(one: View, other: View, orientation: int | None = None) -> Fit | None:
     return best
 
 
-def _points(seen: View) -> tuple[Points, NDArray[np.float32]]:
+def _points(rgb: Pixels) -> tuple[Points, NDArray[np.float32]]:
     """Return (n, 3) x, y [px of the view], angle [degrees] of its points, and (n, 128) signs."""
-    small = reduced(seen.rgb, _FIND_PX)
+    small = reduced(rgb, _FIND_PX)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     found, signs = cv2.SIFT_create(nfeatures=_POINTS, contrastThreshold=0.02).detectAndCompute(
         grey, None
     )
     if signs is None or not found:
         return np.empty((0, 3)), np.empty((0, 128), np.float32)
-    scale = np.divide(seen.rgb.shape[1::-1], small.shape[1::-1])
+    scale = np.divide(rgb.shape[1::-1], small.shape[1::-1])
     points = np.array([(*p.pt, p.angle) for p in found])
     points[:, :2] = (points[:, :2] + 0.5 - _SIFT_SHIFT_PX) * scale - 0.5
     signs = np.sqrt(signs / np.maximum(signs.sum(axis=1, keepdims=True), 1e-6))

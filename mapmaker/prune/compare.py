@@ -20,6 +20,7 @@ _ALONE = 0.5  # and this share of it must be missing in the other picture
 _LEAST_LINES, _LEAST_PERIOD_PX = 3, 12
 _PARTS = 4  # a line runs through most quarters of the picture, the edge of a logo through one
 _SHARPER = 1.5  # times the grain of the other: one of them was blurred or enlarged
+_ENLARGED, _BLURRED = 0.3, 0.6  # of the finest detail of the other: less was never there
 _LETTER_PX = 24  # a smaller piece is noise of encoding
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -181,6 +182,30 @@ def lines(seen: Overlap, tone: Colour | None = None) -> tuple[int, int]:
     a = seen.a if tone is None else seen.a * np.float32(tone.gain) + np.float32(tone.offset)
     a, b = a @ _GREY, seen.b @ _GREY
     return _comb(a, b), _comb(a.T, b.T)
+
+
+def softer(one: View, other: View, times: float) -> int:
+    """Return which of two (0, 1) was enlarged or blurred, or -1: what its size promises is missing.
+
+    times is how many times as large (a side) the one is. We take away what a picture `times` as
+    small could show, and see what is left of either: of an enlarged one next to nothing.
+    """
+    factor = max(times, 1 / times, 1.5)
+    left = [_finest(view.centre, factor) for view in (one, other)]
+    if 0.97 < times < 1.03:
+        low = int(left[1] < left[0])
+        return low if left[low] < _BLURRED * left[1 - low] else -1
+    large = 0 if times > 1 else 1
+    return large if left[large] < _ENLARGED * left[1 - large] else -1
+
+
+def _finest(grey: Pixels, factor: float) -> float:
+    """Return the root mean square [levels] of what is lost by shrinking `factor` times and back."""
+    height, width = grey.shape
+    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    less = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    back = cv2.resize(less, (width, height), interpolation=cv2.INTER_CUBIC)
+    return float(np.sqrt(np.mean((grey - back) ** 2)))
 
 
 def _cut(rgb: Pixels, box: Box, size: tuple[int, int]) -> Floats:

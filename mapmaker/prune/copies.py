@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,6 @@ from mapmaker.prune.variants import COPIES, Relation
 
 SAME_MAP_BITS = 14  # two resolutions of one page must at least resemble each other (unrelated: 16+)
 NEARLY_ALL = 0.9  # a part that shows so much of the area is as good as a copy
-_LOOKED_AT = ("reencode", "resized")  # what two dpi of one page look like
 
 Copy = tuple[Picture, Picture, Relation]  # the copy, its keeper, what they are to each other
 
@@ -23,14 +23,16 @@ def told_by_features(pictures: list[Picture]) -> list[Relation]:
 
 
 def one_each(relations: Iterable[Relation]) -> list[Relation]:
-    """Return one relation a pair: exact before anything, two dpi before two sizes."""
+    """Return one relation a pair: exact before anything, two dpi before how they look."""
     best: dict[tuple[str, str], Relation] = {}
     for r in relations:
         pair = (min(r.one, r.other), max(r.one, r.other))
         old = best.get(pair)
-        better = r.kind == "exact" or (r.kind == "dpi" and old and old.kind in _LOOKED_AT)
-        if old is None or (better and old.kind != "exact"):
+        better = r.kind == "exact" or (r.kind == "dpi" and old and old.kind in COPIES)
+        if old is None:
             best[pair] = r
+        elif better and old.kind != "exact":
+            best[pair] = replace(r, worse="" if old.kind == "watermark" else old.worse)
     return list(best.values())
 
 
@@ -53,7 +55,7 @@ def duplicates(
         ties[r.other].append(r)
         if r.kind == "watermark":
             overlaid.add(r.worse)
-        elif r.worse and _larger(of[r.one], of[r.other]).id == r.worse:
+        elif r.worse and r.kind != "crop":
             enlarged.add(r.worse)
     rank = {
         id: (p.said == "keep", id not in flawed, id not in overlaid, id not in enlarged, p.worth())
@@ -87,10 +89,6 @@ def _superfluous(r: Relation, one: Picture, other: Picture) -> bool:
     """Whether one of the two shows nothing that the other does not."""
     copies = bool(r.worse) and r.share >= NEARLY_ALL if r.kind == "crop" else r.kind in COPIES
     return copies and (r.kind == "exact" or not _floors(one, other))
-
-
-def _larger(one: Picture, other: Picture) -> Picture:
-    return max(one, other, key=lambda p: (p.features.width * p.features.height, p.id))
 
 
 def _exact(pictures: list[Picture]) -> list[Relation]:

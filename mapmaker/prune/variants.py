@@ -1,11 +1,23 @@
 """What two pictures of one map are to each other, told from their pixels."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mapmaker.prune.align import Fit, View, find, view, whole
-from mapmaker.prune.compare import Colour, Overlap, Shape, Spots, colour, laid, lines, shape, spots
+from mapmaker.prune.compare import (
+    Colour,
+    Overlap,
+    Shape,
+    Spots,
+    colour,
+    laid,
+    lines,
+    shape,
+    softer,
+    spots,
+)
 
 VERSION = "1"  # raise it when an answer may change: remembered relations are asked again
 
@@ -21,6 +33,7 @@ _PART = 0.9  # less seen of both: they overlap, neither is a part of the other
 _LEAST_BLOCKS = 24  # blocks of 16 px with something in them that a part must show
 _LEAST_SHARE = 0.04  # of the larger picture
 _SAME, _SAME_MIDDLE = 0.62, 0.8  # blocks that look alike: JPEG q30 0.9, a watermark 0.75
+_SURE = 0.95  # lying on each other like this they need no search for shared points
 _SAME_GROUND = 0.25  # another floor in the same surround shares so much at least
 _LIGHT = 1.2  # times as bright: another light, not another encoding (JPEG and scaling: 1.02)
 _FADED = 0.55  # contrast may change so much and be the same picture, faded
@@ -51,7 +64,8 @@ class Relation:
     """What two pictures (ids) are to each other.
 
     orientation turns the other one as the one is; bits of their hashes differ; worse is the one
-    that bears the overlay or is the part; share (0..1) of the whole is in that part.
+    that bears the overlay, is the part, or was enlarged or blurred; share (0..1) of the whole is in
+    that part.
     """
 
     one: str
@@ -107,11 +121,15 @@ def tell(one: View, other: View, orientation: int | None = None) -> Told | None:
             continue
         if best is None or drawn.alike > best[0] + 0.05:
             best = drawn.alike, fit, seen, drawn
+        if not fit.points and drawn.middle > _SURE and spots(seen, colour(seen)).area < _SPOT:
+            break  # it lies there as a whole: no need to search
     if best is None:
         return None
     _, fit, seen, drawn = best
     if drawn.alike < _SAME or drawn.middle < _SAME_MIDDLE:
         return _unlike(seen, drawn, fit)
+    if min(seen.shares) < _PART and not _sure_part(seen, drawn, fit):
+        return None
     tone = colour(seen)
     varied = _light_or_colour(tone) or _grid(seen, tone)
     if varied:
@@ -119,13 +137,20 @@ def tell(one: View, other: View, orientation: int | None = None) -> Told | None:
     return _copy(one, other, fit, seen, tone)
 
 
-def _fits(one: View, other: View, orientation: int | None) -> list[Fit]:
-    """Return the ways the other may lie on the one, the likelier first."""
-    found = find(one, other, orientation)
-    fits = [found] if found and found.points >= _POINTS else []
+def _fits(one: View, other: View, orientation: int | None) -> Iterator[Fit]:
+    """Yield the ways the other may lie on the one, the quicker first."""
     if orientation is not None:
-        fits.append(whole(one, other, orientation))
-    return fits
+        yield whole(one, other, orientation)
+    found = find(one, other, orientation)
+    if found and found.points >= _POINTS:
+        yield found
+
+
+def _sure_part(seen: Overlap, drawn: Shape, fit: Fit) -> bool:
+    """Whether a part is none of the tiles and trees that many maps share."""
+    inside = max(seen.shares) > _PART
+    points = _POINTS if inside else 2 * _POINTS
+    return fit.points >= points and drawn.alike > 0.8 and drawn.middle > 0.9
 
 
 def _unlike(seen: Overlap, drawn: Shape, fit: Fit) -> Told | None:
@@ -188,17 +213,22 @@ def _copy(one: View, other: View, fit: Fit, seen: Overlap, tone: Colour) -> Told
     share = min(seen.shares)
     if marks.area > _SPOT:
         if not _overlaid(marks):
+            if share < _PART:
+                return None
             return Told("floor", fit.orientation, note=f"{marks.area:.0%} of it is another map")
         if share > _PART:
             return _watermark(fit, seen, marks)
     if share < _WHOLE:
         inner = int(seen.shares[1] > seen.shares[0])
         if max(seen.shares) < _PART:
-            return Told("crop", fit.orientation, -1, share, "they overlap")
+            return Told("crop", fit.orientation, -1, share, f"they share {share:.0%}")
         return Told("crop", fit.orientation, inner, share, f"{share:.0%} of the larger one")
+    times = (one.size[0] * one.size[1] / (other.size[0] * other.size[1])) ** 0.5
+    soft = softer(one, other, times)
+    blurred = ", enlarged or blurred" if soft >= 0 else ""
     if fit.orientation:
-        return Told("turned", fit.orientation, note="turned or mirrored")
-    ratio = (one.size[0] * one.size[1] / (other.size[0] * other.size[1])) ** 0.5
-    if not 0.97 < ratio < 1.03:
-        return Told("resized", 0, note=f"{max(ratio, 1 / ratio):.2g} times the size")
-    return Told("reencode", 0)
+        return Told("turned", fit.orientation, soft, note=f"turned or mirrored{blurred}")
+    if 0.97 < times < 1.03:
+        return Told("reencode", 0, soft, note=f"encoded again{blurred}")
+    note = f"{max(times, 1 / times):.2g} times the size{blurred}"
+    return Told("resized", 0, soft, note=note)
