@@ -74,14 +74,16 @@ def test_a_forgotten_picture_leaves_the_set_and_no_import_brings_it_back(workspa
 
 @pytest.mark.parametrize("turn", TURNS, ids=lambda t: t.name.lower() if t is not None else "same")
 def test_a_copy_is_refused_however_it_is_turned_and_saved(workspace, folder, turn):
-    """All eight orientations, shrunk and saved as a JPEG of quality 60."""
+    """All eight orientations, shrunk, darkened and saved as a JPEG of quality 60."""
     taken_in(workspace, folder)
     dataset = workspace.dataset("own")
     finish(forget(workspace, dataset, [f"m2_{ids(dataset)['m2'][:8]}.png"]))
     copy = painted(2, 200) if turn is None else painted(2, 200).transpose(turn)
     copies = folder.parent / "copies"
     copies.mkdir()
-    copy.resize((140, 140)).save(copies / "found-elsewhere.jpg", quality=60)
+    copy.resize((140, 140)).point(lambda v: v * 3 // 4).save(
+        copies / "found-elsewhere.jpg", quality=60
+    )
     painted(9, 200).save(copies / "another.png")
 
     taken_in(workspace, copies)

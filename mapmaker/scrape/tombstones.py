@@ -26,7 +26,9 @@ from mapmaker.scrape.check import phash
 from mapmaker.workspace import Dataset
 
 NAME = "tombstones.jsonl"
-NEAR_BITS = 4  # of 64, in both hashes and the same one of eight orientations
+# Of 128, both hashes together, in one of eight orientations. Of 14,164 pairs of different real maps
+# the nearest two differ in 18; copies saved anew, shrunk, greyed or darkened in at most 9.
+NEAR_BITS = 12
 _GRADIENT = 1  # [grey levels] a smaller step between two cells is noise
 
 
@@ -104,10 +106,10 @@ class Tombstones:
 
         Without the dHash it only says what is worth a closer look.
         """
-        near = np.bitwise_count(self._phash ^ np.uint64(int(phash, 16))) <= NEAR_BITS
+        bits = np.bitwise_count(self._phash ^ np.uint64(int(phash, 16)))
         if dhash is not None:
-            near &= np.bitwise_count(self._dhash ^ np.uint64(int(dhash, 16))) <= NEAR_BITS
-        hits = np.flatnonzero(near.any(axis=1))
+            bits = bits + np.bitwise_count(self._dhash ^ np.uint64(int(dhash, 16)))
+        hits = np.flatnonzero((bits <= NEAR_BITS).any(axis=1))
         return self._ids[int(hits[0])] if len(hits) else None
 
 
