@@ -1,5 +1,7 @@
 """What a big data set needs: a join that misses nothing, and memory that does not grow."""
 
+import json
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import combinations
@@ -205,6 +207,24 @@ def test_the_catalogue_reads_rows_where_they_stand(tmp_path: Path) -> None:
     assert [row["file"][9:] for _, row in catalogue.rows(range(6))][:2] == ["b.png", "2.png"]
     assert all(catalogue.id(index) == row["id"] for index, row in catalogue.rows(range(6)))
     assert len(catalogue.indices([*ids, "0" * 64, "f" * 64])) == 5
+
+
+def test_what_is_held_of_a_picture_is_small_whatever_its_row_says(tmp_path: Path) -> None:
+    """Rows of two kilobytes each are held in some two hundred bytes each."""
+    dataset, count = make_dataset(tmp_path), 3_000
+    with dataset.manifest.open("w") as manifest:
+        for n in range(count):
+            row = {"id": f"{n:064x}", "file": f"pictures/{n}.png", "words": "x " * 1_000}
+            manifest.write(json.dumps(row) + "\n")
+    tracemalloc.start()
+
+    catalogue = Catalogue(dataset)
+
+    held, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(catalogue) == count
+    assert held < 300 * count
+    assert most < 900 * count
 
 
 def some_features(count: int) -> Iterator[tuple[Features, bool]]:
