@@ -102,7 +102,9 @@ def judge(found: dict[str, Any] | None, truth: Truth | None) -> tuple[str, float
 
 def main() -> int:
     """Print every table that can be made."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description="How often and how exactly the squares of a map are found."
+    )
     parser.add_argument("--maps", type=Path)
     parser.add_argument("--vtt", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
@@ -283,10 +285,12 @@ def _scaled(picture: Image.Image, cell_px: float, to: float) -> tuple[Image.Imag
 def _cut(
     picture: Image.Image, cell_px: float, rng: np.random.Generator
 ) -> tuple[Image.Image, Truth]:
-    left, top = (int(rng.integers(1, 3 * cell_px)) for _ in range(2))
+    """Cut anywhere. A line is drawn from its square's edge on; its middle is where it lies."""
+    left, top = (int(rng.integers(1, round(3 * cell_px))) for _ in range(2))
     side = min(picture.width - left, picture.height - top)
     cut = picture.crop((left, top, left + side, top + side))
-    return cut, Truth(cell_px, ((-left) % cell_px, (-top) % cell_px))
+    middle = max(1, cell_px // 50) / 2
+    return cut, Truth(cell_px, ((middle - left) % cell_px, (middle - top) % cell_px))
 
 
 def _pressed(picture: Image.Image, quality: int) -> Image.Image:

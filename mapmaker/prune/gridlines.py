@@ -58,15 +58,16 @@ def find_grid(grey: NDArray[np.uint8]) -> dict[str, Any] | None:
     if found is None:
         return None
     whole = _whole(search.profiles, found)
-    first = [_first(p, whole or found, bool(whole)) for p in search.profiles]
-    at_edge = bool(whole) and all(edge for _, edge in first)
+    at_edge = [_at_edge(p, whole) for p in search.profiles] if whole else [0.0, 0.0]
+    cell_px, phase = (whole, [0.0, 0.0]) if min(at_edge) > _EDGE_FIT else (found, None)
+    phase = phase or [_first(p, cell_px) for p in search.profiles]
     few = max(1.0, _SOME_SQUARES * found / max(map(len, search.profiles)))
-    score, needed = search.score(found), few * (SURE if at_edge else SURE_INSIDE)
+    score, needed = search.score(found), few * (SURE if min(at_edge) == 1 else SURE_INSIDE)
     if score < needed:
         return None
     return {
-        "cell_px": round((whole or found) * scale, 3),
-        "phase": [0.0 if at_edge else round(place * scale, 2) for place, _ in first],
+        "cell_px": round(cell_px * scale, 3),
+        "phase": [round(place * scale, 2) for place in phase],
         "score": round(score, 1),
         "sure": round(score / (score + needed), 3),
     }
@@ -212,15 +213,13 @@ def _whole(profiled: Sequence[Profile], cell_px: float) -> float:
     return whole if filled >= _WHOLE_FIT * own else 0.0
 
 
-def _first(profile: Profile, cell_px: float, whole: bool) -> tuple[float, bool]:
-    """Return where the first line lies, 0 <= place < cell_px, and whether the best is at the edge.
-
-    At the edge, too, when the squares fill the picture and that fits nearly as well.
-    """
+def _at_edge(profile: Profile, cell_px: float) -> float:
+    """Return how well lines fit that begin at the edge, as a share of the best: 1 is the best."""
     places, fit = fits(profile, cell_px, _FINE_PX)
-    at_edge = np.minimum(places, cell_px - places) <= _EDGE_PX
-    best = int(fit.argmax())
-    is_there = bool(at_edge[best])
-    if whole and not is_there and fit[at_edge].max() > _EDGE_FIT * fit.max():
-        best = int(np.where(at_edge, fit, -np.inf).argmax())
-    return float(places[best]), is_there
+    return float(fit[np.minimum(places, cell_px - places) <= _EDGE_PX].max() / fit.max())
+
+
+def _first(profile: Profile, cell_px: float) -> float:
+    """Return where the first line lies, 0 <= place < cell_px."""
+    places, fit = fits(profile, cell_px, _FINE_PX)
+    return float(places[fit.argmax()])
