@@ -30,6 +30,7 @@ from mapmaker.shards.source import Picture, cut, read_picture
 from mapmaker.shards.structure import COLUMNS, MAP_ID_BYTES, check_structure
 from mapmaker.shards.walls import crop_walls, turned_light
 
+PAGE = 4096  # large arrays begin on a page: they are read a tenth faster so
 STRUCTURE_BYTES = 1_000_000  # far more than the description of twelve arrays takes
 JPEG = {"format": "JPEG", "quality": 95, "subsampling": 0}  # 4:4:4 keeps coloured 1 px grid lines
 
@@ -124,7 +125,7 @@ def _lay_out(path: Path, job: ShardJob, arrays: Mapping[str, np.ndarray]) -> dic
     plain.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     plain.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     plain.set_obj_track_times(False)  # the same samples shall be the same bytes
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", alignment_threshold=2**16, alignment_interval=PAGE) as file:
         file.attrs.update(
             schema=job.recipe["schema"],
             tool=f"mapmaker {__version__}",
