@@ -37,7 +37,7 @@ def rules_of(picture: Picture) -> dict[str, str]:
     """Return the level of every rule of light and sharpness that speaks against a picture."""
     shot = Shot(np.asarray(picture))
     found = light.findings(light.light(shot), LIMITS)
-    found += sharpness.findings(sharpness.sharpness(shot), LIMITS)
+    found += sharpness.findings(sharpness.sharpness(shot), LIMITS, min(picture.size))
     return {finding.rule: finding.level for finding in found}
 
 
@@ -102,6 +102,17 @@ def test_enlarged_and_blurred_are_told_apart() -> None:
 
     assert sum("enlarged" in found for found in enlarged) >= MAPS - 1
     assert sum("blurry" in found for found in blurred) >= MAPS - 1
+
+
+def test_a_large_soft_picture_may_be_shrunk_instead() -> None:
+    """Enlarged to 480 px it is dropped, since 240 px are too few; where 240 px do, it is shown."""
+    soft = sharpness.sharpness(Shot(np.asarray(planted.enlarged(drawn()[0], 2, R.NEAREST))))
+
+    strict = sharpness.findings(soft, limits(min_side_px=256), 480)
+    easy = sharpness.findings(soft, limits(min_side_px=240), 480)
+
+    assert [f.level for f in strict] == ["drop"] and "from 240 px" in strict[0].reason
+    assert [f.level for f in easy] == ["look"]
 
 
 @pytest.mark.parametrize("fault", ["dark", "bright", "blank", "surround"])

@@ -15,6 +15,8 @@ def findings(features: Features, limits: Limits) -> list[Finding]:
     if min(f.width, f.height) < limits.min_side_px:
         text = f"{f.width}x{f.height} px; its shorter side is below {limits.min_side_px} px"
         found.append(Finding("small", "drop", text))
-    for theme in (light, sharpness, lettering, view, overlay):
+    found += light.findings(f.signs, limits)
+    found += sharpness.findings(f.signs, limits, min(f.width, f.height))
+    for theme in (lettering, view, overlay):
         found += theme.findings(f.signs, limits)
     return sorted(found, key=lambda finding: finding.level == "look")

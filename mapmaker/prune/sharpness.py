@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mapmaker.prune.finding import Finding
+from mapmaker.prune.finding import Finding, Level
 from mapmaker.prune.shot import Shot
 from mapmaker.prune.thresholds import Limits
 
@@ -30,9 +30,8 @@ _JPEG_PX = 8
 _CLEAR = 6  # places of a block that its edges do not touch
 _PIECE_PX = 48
 _LIVELY = 0.3  # grey levels
-_LEAST_BEAT = 0.003
+_FLATTEST = -2.5  # less fineness than this says no more
 _BEATS = ("sharp_beat2", "sharp_beat3", "sharp_beat4", "sharp_bend4")
-_MADE_BY_ENLARGING = ("sharp_beat2", "sharp_beat3", "sharp_bend4")
 
 
 def sharpness(shot: Shot) -> dict[str, float]:
@@ -55,28 +54,36 @@ def sharpness(shot: Shot) -> dict[str, float]:
 
 
 def crispness(signs: Mapping[str, float], limits: Limits) -> float:
-    """Return how sharp a picture is, all things told: real maps have 0.65..1.3, soft ones less."""
+    """Return how sharp a picture is, all things told: real maps have 0.4..1, spoilt ones less."""
     weights = limits["sharpness"]
-    beat = math.log10(max(signs["sharp_beat2"], _LEAST_BEAT))
-    fine = weights["fine_weight"] * signs["sharp_fine"] + weights["beat_weight"] * beat
-    return signs["sharp_edge"] + fine
+    fine, beat = max(signs["sharp_fine"], _FLATTEST), signs["sharp_beat2"]
+    return signs["sharp_edge"] + weights["fine_weight"] * fine + weights["beat_weight"] * beat
 
 
-def findings(signs: Mapping[str, float], limits: Limits) -> list[Finding]:
-    """Return whether a picture was enlarged or blurred: at most one of the two."""
+def findings(signs: Mapping[str, float], limits: Limits, side_px: int) -> list[Finding]:
+    """Return whether a picture was enlarged or blurred: at most one of the two.
+
+    side_px is its shorter side. It is to be dropped when so little is left of it that a picture
+    with as much detail would be too small; a large one a person may want to shrink instead.
+    """
     cuts = limits["sharpness"]
     for factor in (2, 3, 4):
         if signs[f"sharp_beat{factor}"] >= cuts[f"copies{factor}"]:
-            return [Finding("enlarged", "drop", f"enlarged by {factor}: made of equal pixels")]
+            left_px = side_px // factor
+            reason = f"enlarged by {factor}, pixel by pixel, from {left_px} px"
+            return [Finding("enlarged", _level(left_px, limits), reason)]
     crisp = crispness(signs, limits)
     if crisp >= cuts["soft"]:
         return []
-    level = "drop" if crisp < cuts["blurred"] else "look"
-    spread = 1 / max(signs["sharp_edge"], 0.05)
-    measured = f"its sharpest edges spread over {spread:.1f} pixels"
-    if any(signs[name] >= cuts[name.removeprefix("sharp_")] for name in _MADE_BY_ENLARGING):
-        return [Finding("enlarged", level, f"enlarged from fewer pixels: {measured}")]
-    return [Finding("blurry", level, f"out of focus: {measured}")]
+    left_px = round(side_px * signs["sharp_edge"])
+    level = _level(left_px, limits) if crisp < cuts["blurred"] else "look"
+    by = any(signs[name] >= cuts[name.removeprefix("sharp_")] for name in _BEATS)
+    rule, said = ("enlarged", "enlarged") if by else ("blurry", "out of focus")
+    return [Finding(rule, level, f"{said}: as sharp as a picture of about {left_px} px would be")]
+
+
+def _level(left_px: int, limits: Limits) -> Level:
+    return "drop" if left_px < limits.min_side_px else "look"
 
 
 def fineness(grey: NDArray[np.uint8]) -> float:
