@@ -109,7 +109,7 @@ class Layout:
     exits: tuple[Segment, ...] = ()
     areas: tuple[Area, ...] = ()
     props: tuple[Prop, ...] = ()
-    cell_px: int = 50
+    cell_px: float = 50  # of an imported picture any, of a drawn one whole
     source: str = field(default="mapmaker.layout")
 
     def to_json(self) -> dict[str, Any]:
@@ -183,6 +183,12 @@ def _whole(value: Any) -> int:
     return int(value)
 
 
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
+        raise ValueError(f"{value!r} is no size")
+    return value
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
@@ -225,6 +231,6 @@ _READERS: dict[str, Any] = {
         )
         for p in props
     ),
-    "cell_px": _whole,
+    "cell_px": _number,
     "source": _text,
 }

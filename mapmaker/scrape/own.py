@@ -20,6 +20,7 @@ from mapmaker.scrape.optout import against_in_file
 from mapmaker.scrape.provenance import Provenance
 from mapmaker.scrape.tombstones import Tombstones
 from mapmaker.scrape.walls import (
+    SHAPE_TOLERANCE,
     UVTT_SUFFIXES,
     BadWalls,
     fits_scene,
@@ -33,6 +34,7 @@ from mapmaker.stopping import stoppable
 from mapmaker.workspace import Dataset, Workspace, locked
 
 _SIDECAR = ".layout.json"
+SCALED = 0.01  # a picture that much larger or smaller than its layout was scaled since
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +253,7 @@ def _walls(
         beside = given.path.with_name(given.path.name + _SIDECAR)
         for sidecar in (beside, given.path.with_suffix(_SIDECAR)):
             if sidecar.is_file():
-                return _checked(read_json(sidecar)), False
+                return _checked(read_json(sidecar), size), False
         for name in run.known.names(given.path):
             scene = run.scenes.get(name)
             if scene is not None and fits_scene(scene, *size):
@@ -261,9 +263,18 @@ def _walls(
         return None, True
 
 
-def _checked(layout: object) -> dict[str, Any]:
+def _checked(layout: object, size: tuple[int, int]) -> dict[str, Any]:
+    """Return a layout from beside a picture, its square as large as in the picture at hand."""
     if not isinstance(layout, dict) or not {"squares", "walls", "cell_px"} <= set(layout):
         raise BadWalls("it is no layout")
+    try:
+        wide, tall = (px / n for px, n in zip(size, layout["squares"], strict=True))
+        zoom = wide / layout["cell_px"]
+        if abs(wide / tall - 1) < SHAPE_TOLERANCE and abs(zoom - 1) > SCALED:
+            phase = [round(place * zoom, 4) for place in layout.get("phase") or ()]
+            layout |= {"cell_px": wide} | ({"phase": phase} if phase else {})
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise BadWalls(f"its squares cannot be read ({error})") from error
     return layout
 
 

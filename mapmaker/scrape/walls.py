@@ -69,7 +69,8 @@ def layout_of_uvtt(data: Mapping[str, Any], width: int, height: int) -> dict[str
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadWalls(f"its walls cannot be read ({error})") from error
-    return _layout("uvtt", columns, rows, width, lines, doors, windows, lights)
+    layout = _layout("uvtt", columns, rows, width, lines, doors, windows, lights)
+    return layout | _phase(-left, -top, layout["cell_px"])
 
 
 def read_scene(path: Path) -> dict[str, Any] | None:
@@ -99,8 +100,9 @@ def fits_scene(scene: Mapping[str, Any], width: int, height: int) -> bool:
 def layout_of_scene(scene: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:
     """Return the layout of a Foundry scene (v9 to v13) whose picture is width x height [px].
 
-    The scene's padding shifts every coordinate, by whole squares; the picture may have been scaled
-    since. A secret door is one; ds 1 is open, 2 locked. Raises BadWalls.
+    The scene's padding shifts every coordinate by whole squares, its offset (shift in v9) moves the
+    picture against the grid: then the layout has a `phase`. The picture may have been scaled since.
+    A secret door is one; ds 1 is open, 2 locked. Raises BadWalls.
     """
     try:
         grid = scene.get("grid", 100)
@@ -110,8 +112,9 @@ def layout_of_scene(scene: Mapping[str, Any], width: int, height: int) -> dict[s
             raise BadWalls("its grid is hexagonal")
         wide, high = float(scene["width"]), float(scene["height"])
         padding = scene.get("padding", 0.25)
-        left = math.ceil(padding * wide / cell)
-        top = math.ceil(padding * high / cell)
+        moved_x, moved_y = (moved / cell for moved in _offset(scene))
+        left = math.ceil(padding * wide / cell) - moved_x
+        top = math.ceil(padding * high / cell) - moved_y
         columns, rows = wide / cell, high / cell
         _check_size(columns, rows)
         lines: list[list[Point]] = []
@@ -126,7 +129,22 @@ def layout_of_scene(scene: Mapping[str, Any], width: int, height: int) -> dict[s
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadWalls(f"its walls cannot be read ({error})") from error
-    return _layout("foundry", columns, rows, width, lines, doors, windows, lights)
+    layout = _layout("foundry", columns, rows, width, lines, doors, windows, lights)
+    return layout | _phase(moved_x, moved_y, layout["cell_px"])
+
+
+def _phase(x: float, y: float, cell_px: float) -> dict[str, Any]:
+    """Return where the squares begin [px], unless at the picture's corner; x, y in squares."""
+    x, y = x % 1, y % 1
+    return {"phase": [round(x * cell_px, 4), round(y * cell_px, 4)]} if x or y else {}
+
+
+def _offset(scene: Mapping[str, Any]) -> Point:
+    """Return how far a scene's picture lies left of and above where its padding ends."""
+    background = scene.get("background")
+    if isinstance(background, Mapping):
+        return float(background.get("offsetX") or 0), float(background.get("offsetY") or 0)
+    return float(scene.get("shiftX") or 0), float(scene.get("shiftY") or 0)
 
 
 def _sort_wall(
