@@ -144,9 +144,9 @@ def test_comparing_says_what_each_picture_is(dataset: Dataset, page: Page) -> No
         turns = page.locator(".panel img").evaluate_all("all => all.map((i) => i.style.transform)")
         assert texts == [
             "stays for 2 of these",
-            "drop? duplicate, near · turned or mirrored: by 90 degrees · the same map · "
+            "drop? duplicate, near · the same map · turned or mirrored · by 90 degrees · "
             "small: 160x160 px",
-            "drop? duplicate, near · saved again · the same map",
+            "drop? duplicate, near · the same map · saved again",
         ]
         assert turns[0] == turns[2] == "none" and turns[1].startswith("scale(-1, 1) matrix(")
 
@@ -233,6 +233,8 @@ def test_a_mark_shows_in_the_other_tab(dataset: Dataset, page: Page) -> None:
         with Decisions(dataset.decisions) as command:
             command.mark(number_id(5), "drop", "too dark", "dark@2")
         expect(other.locator("#cell-5")).to_have_attribute("data-state", "drop", timeout=4000)
+        press(page, "Control+Enter")
+        expect(other.locator("body")).to_contain_text("Saved.")
         other.close()
 
 
@@ -261,7 +263,10 @@ def test_a_narrow_screen_has_everything(dataset: Dataset, page: Page) -> None:
         page.set_viewport_size({"width": 390, "height": 844})
         open_page(page, url)
         wide = page.evaluate("document.documentElement.scrollWidth")
-        page.get_by_role("button", name="Drop", exact=False).last.click()
+        page.locator("#bar").get_by_role("button", name="Drop").click()
+        page.locator("#bar").get_by_role("button", name="Look").click()
+        page.locator("#loupe").get_by_role("button", name="Keep").click()
+        page.locator("#loupe").get_by_role("button", name="Back").click()
 
-        eventually(lambda: saved(dataset) == {0: "drop"})
+        eventually(lambda: saved(dataset) == {0: "drop", 1: "keep"})
         assert wide <= 390

@@ -22,9 +22,10 @@ class Board:
     """The pictures of a data set as the page shows them, until prune looks at them again.
 
     rows: the manifest row of each picture by id; order: their ids as shown, the pictures of one
-    map side by side; clusters: each keeper with the copies that name it; key: the data set's own,
-    for what a browser keeps of it; body and packed: the JSON and its gzip. Raises MapmakerError
-    when the data set has not been pruned yet.
+    map side by side; clusters: each keeper with the copies that name it; clusters_of: the places
+    of a picture's clusters in that list; key: the data set's own, for what a browser keeps of it;
+    body and packed: the JSON and its gzip. Raises MapmakerError when the data set has not been
+    pruned yet.
     """
 
     def __init__(self, dataset: Dataset, decisions: Decisions) -> None:
@@ -42,10 +43,10 @@ class Board:
             )
         self.suggestions = {id: s for id, s in found.items() if id in self.rows}
         self.clusters = _clusters(self.suggestions, self.rows)
-        self.clusters_of: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-        for cluster in self.clusters:
+        self.clusters_of: dict[str, list[int]] = defaultdict(list)
+        for number, cluster in enumerate(self.clusters):
             for id in cluster:
-                self.clusters_of[id].append(cluster)
+                self.clusters_of[id].append(number)
         groups = decisions.groups()
         self.order = _in_order(list(self.rows)[::-1], groups, self.clusters)
         shown = self._shown(seen, groups, relations)
@@ -56,7 +57,8 @@ class Board:
     def title(self, id: str) -> str:
         """Return what a person calls a picture."""
         row = self.rows[id]
-        return row.get("title") or Path(row["file"]).stem
+        # Taking a file in may have added the start of its hash to its name.
+        return row.get("title") or Path(row["file"]).stem.removesuffix(f"_{id[:8]}")
 
     def _shown(
         self,

@@ -80,22 +80,22 @@ class Marking:
 
         Of a keeper and its copies one must stay, unless the whole group is dropped on purpose.
         """
-        known = [m for m in marks if m.id in self._board.rows]
-        gone = len(marks) - len(known)
-        why = [f"{gone} of these pictures are not in this data set any more."] if gone else []
-        will = {m.id: m.state for m in known}
-        refused: set[str] = set()
-        for m in known:
-            for cluster in self._board.clusters_of.get(m.id, ()) if m.state == "drop" else ():
-                after = [will.get(id, states.get(id, "undecided")) for id in cluster]
-                if not whole and set(after) == {"drop"} and states.get(m.id) != "drop":
-                    refused.add(m.id)
-                    why.append(_protected(self._board.title(m.id), len(cluster)))
-        allowed = tuple(m for m in known if m.id not in refused)
+        board = self._board
+        will = {m.id: m.state for m in marks if m.id in board.rows}
+        fresh = {id for id, state in will.items() if state == "drop" != states.get(id)}
+        refused: dict[str, int] = {}  # by id: how large the cluster is that it is the last of
+        for number in {n for id in fresh if not whole for n in board.clusters_of.get(id, ())}:
+            cluster = board.clusters[number]
+            if all(will.get(id, states.get(id)) == "drop" for id in cluster):
+                refused |= dict.fromkeys(fresh.intersection(cluster), len(cluster))
+        why = []
+        if gone := len(marks) - len(will):
+            why.append(f"{gone} of these pictures are not in this data set any more.")
         if len(refused) > 1:
-            why = [w for w in why if "any more" in w]
             why.append(f"{len(refused)} were left: nothing else stays of their maps.")
-        return allowed, " ".join(dict.fromkeys(why))
+        elif refused:
+            why += [_protected(board.title(id), size) for id, size in refused.items()]
+        return tuple(m for m in marks if m.id in will and m.id not in refused), " ".join(why)
 
     def _explained(self, marks: Iterable[Mark], rule: Any) -> tuple[Mark, ...]:
         """Return the marks with our reason, where the person accepted all that a rule suggests."""

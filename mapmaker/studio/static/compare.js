@@ -147,9 +147,15 @@ export class Compare {
   what(m) {
     const anchor = this.anchor(m);
     const relation = anchor === m ? undefined : this.pictures.relation(anchor, m);
-    const kind = relation ? [`${KINDS[relation.kind] ?? relation.kind}`, relation.note].filter(Boolean).join(": ") : "";
-    if (m.rule) return [`${m.level === "drop" ? "drop?" : "look:"} ${rule(m)}`, kind, m.reason, ...m.also].filter(Boolean).join(" · ");
-    if (m.copies[0] === m) return `stays for ${m.copies.length - 1} of these`;
-    return kind || "of the same map";
+    const kind = relation ? [KINDS[relation.kind] ?? relation.kind, relation.note] : [];
+    if (!m.rule && m.copies[0] === m) return `stays for ${m.copies.length - 1} of these`;
+    if (!m.rule) return said(kind, ": ") || "of the same map";
+    return said([`${m.level === "drop" ? "drop?" : "look:"} ${rule(m)}`, m.reason, ...kind, ...m.also], " · ");
   }
+}
+
+/** Join what says something that was not said before. */
+function said(parts, between) {
+  const kept = parts.filter((part, n) => part && !parts.slice(0, n).some((before) => before.includes(part)));
+  return kept.join(between);
 }

@@ -85,13 +85,16 @@ export class Deciding {
       this.resync();
       this.hear(what, value.text);
     } else {
+      if (what === "finished") this.tabs?.postMessage({ finished: true });
       this.hear(what, value);
     }
   }
 
   /** Hear from another tab what became of steps, ours perhaps among them. */
-  told({ answer, refused }) {
-    if (answer) {
+  told({ answer, refused, finished }) {
+    if (finished) {
+      this.hear("finished");
+    } else if (answer) {
       this.taken(answer);
     } else {
       this.outbox.release(refused);
