@@ -19,8 +19,9 @@ from mapmaker.prune.thresholds import Limits
 NO_DETAIL = -6.0
 _PATCH_PX, _PATCHES = 128, 4
 _FINE, _COARSE = (0.3, 0.45), (0.1, 0.2)  # cycles a pixel: blur and enlarging lose the first
-_PEAK_PX = 5
-_REACH_PX = 9  # an edge is what rises within so many pixels
+_LINES = 400  # rows and columns looked at, at most
+_REACH = np.ones((1, 9), np.uint8)  # an edge is what rises within so many pixels
+_PEAK = np.ones((1, 5), np.uint8)
 _STRONG = 0.03  # share of a picture's steepest places that are looked at
 _LEAST_RISE = 24  # grey levels: below it noise and JPEG draw their own edges
 _LEAST_EDGES = 50
@@ -33,6 +34,8 @@ _LIVELY = 0.3  # grey levels
 _FLATTEST = -2.5  # less fineness than this says no more
 _BEATS = ("sharp_beat2", "sharp_beat3", "sharp_beat4", "sharp_bend4")
 
+Bytes = NDArray[np.uint8]
+
 
 def sharpness(shot: Shot) -> dict[str, float]:
     """Return how sharp a picture is, from its brightness at native resolution.
@@ -43,7 +46,7 @@ def sharpness(shot: Shot) -> dict[str, float]:
     between neighbours; sharp_bend4 of the differences between these.
     """
     grey = shot.grey
-    found = [_along(grey, axis) for axis in (0, 1) if grey.shape[axis] > _REACH_PX]
+    found = [_along(grey, axis) for axis in (0, 1) if grey.shape[axis] > _REACH.size]
     if not found:
         return dict.fromkeys(_BEATS, 0.0) | {"sharp_fine": fineness(grey), "sharp_edge": 1.0}
     steep = np.concatenate([steep for steep, _ in found])
@@ -86,7 +89,7 @@ def _level(left_px: int, limits: Limits) -> Level:
     return "drop" if left_px < limits.min_side_px else "look"
 
 
-def fineness(grey: NDArray[np.uint8]) -> float:
+def fineness(grey: Bytes) -> float:
     """Return log10 of the energy at 0.3-0.45 cycles a pixel over that at 0.1-0.2; -6 at least.
 
     From sixteen patches spread over the picture (H, W), at native resolution. Painted maps have
@@ -119,30 +122,25 @@ def _waves(side: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[n
     return window, is_fine, is_coarse
 
 
-def _along(grey: NDArray[np.uint8], axis: int) -> tuple[NDArray[np.float32], list[float]]:
+def _along(grey: Bytes, axis: int) -> tuple[NDArray[np.float32], list[float]]:
     """Return how steep the strong edges along one axis are, and the beats named in _BEATS."""
-    if axis == 0:
-        step, wide, near = cv2.absdiff(grey[1:], grey[:-1]), (1, _REACH_PX), (1, _PEAK_PX)
-        bend = cv2.absdiff(step[1:], step[:-1])
-    else:
-        step, wide, near = cv2.absdiff(grey[:, 1:], grey[:, :-1]), (_REACH_PX, 1), (_PEAK_PX, 1)
-        bend = cv2.absdiff(step[:, 1:], step[:, :-1])
-    reach = cv2.getStructuringElement(cv2.MORPH_RECT, wide)
-    rise = cv2.subtract(cv2.dilate(grey, reach), cv2.erode(grey, reach))
-    rise = rise[1:] if axis == 0 else rise[:, 1:]
-    counts = np.cumsum(cv2.calcHist([rise[::2]], [0], None, [256], [0, 256]))
+    lines = grey if axis == 1 else grey.T
+    lines = np.ascontiguousarray(lines[:: -(-len(lines) // _LINES)])
+    step = cv2.absdiff(lines[:, 1:], lines[:, :-1])
+    bend = cv2.absdiff(step[:, 1:], step[:, :-1])
+    rise = cv2.subtract(cv2.dilate(lines, _REACH), cv2.erode(lines, _REACH))[:, 1:]
+    counts = np.cumsum(cv2.calcHist([rise[::4]], [0], None, [256], [0, 256]))
     strong = max(_LEAST_RISE, int(np.searchsorted(counts, (1 - _STRONG) * counts[-1])))
-    peak = cv2.compare(step, cv2.dilate(step, cv2.getStructuringElement(cv2.MORPH_RECT, near)),
-                       cv2.CMP_EQ)  # fmt: skip
+    peak = cv2.compare(step, cv2.dilate(step, _PEAK), cv2.CMP_EQ)
     edges = cv2.bitwise_and(peak, cv2.compare(rise, np.array([strong]), cv2.CMP_GE)) > 0
     steep = step[edges].astype(np.float32) / rise[edges]
-    steps, bends = _profile(step, axis), _profile(bend, axis)
+    steps, bends = _profile(step), _profile(bend)
     return steep, [beat(steps, 2), beat(steps, 3), beat(steps, 4), beat(bends, 4)]
 
 
-def _profile(values: NDArray, axis: int) -> NDArray[np.float32]:
+def _profile(values: NDArray) -> NDArray[np.float32]:
     clipped = cv2.min(values, np.array([_LOUDEST]))
-    return cv2.reduce(clipped, 1 - axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
+    return cv2.reduce(clipped, 0, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel().astype(np.float32)
 
 
 def beat(profile: NDArray[np.float32], factor: int) -> float:
