@@ -10,7 +10,7 @@ from consent_tools import encoded, site, write_card
 from PIL import Image
 from prune_pictures import painted
 
-from mapmaker.errors import MapmakerError, UnknownName, UnsafeInput
+from mapmaker.errors import MapmakerError, UnknownName
 from mapmaker.events import finish
 from mapmaker.files import read_lines, sha256_of
 from mapmaker.prune import quarantine
@@ -21,8 +21,10 @@ from mapmaker.prune.tombstones import forget, restore
 from mapmaker.scrape.config import ImportConfig, ScrapeConfig
 from mapmaker.scrape.own import import_pictures
 from mapmaker.scrape.scrape import scrape
-from mapmaker.scrape.tombstones import Tombstones, looks_of, shared, standing
+from mapmaker.scrape.tombstones import Tombstones, shared, standing
 from mapmaker.shards.config import PackConfig
+from mapmaker.shards.export.config import ExportConfig
+from mapmaker.shards.export.export import export
 from mapmaker.shards.pack import pack
 
 SMALL = {"size": 32, "squares": 4, "augment": "none", "engine": "serial", "held_out": 0.0}
@@ -150,7 +152,7 @@ def test_a_scrape_does_not_ask_for_it_again(workspace, tmp_path):
 
 
 def test_what_was_made_from_it_is_listed(workspace, folder):
-    """Shards with the number of samples, and runs by the card they were trained on."""
+    """Shards with the number of samples, exports, and runs by the card they were trained on."""
     taken_in(workspace, folder)
     dataset = workspace.dataset("own")
     look_at(dataset)
@@ -161,12 +163,15 @@ def test_what_was_made_from_it_is_listed(workspace, folder):
         (workspace.checkpoints / run).mkdir(parents=True)
         (workspace.checkpoints / run / "data.json").write_text(json.dumps(data))
 
+    finish(export(dataset, ExportConfig(to="webdataset", out=folder.parent / "out"), folder))
+
     done = finish(forget(workspace, dataset, [known["m0"]]))
     finish(pack(dataset, PackConfig(**SMALL)))
     later = finish(forget(workspace, dataset, [known["m0"]]))
 
     assert done.data["held"] == [
         "own/shards/32/00000.h5 (1 samples)",
+        f"the export {folder.parent / 'out'}",
         "run one, which was trained on it",
         "run two, perhaps: what its shards held was not written down",
     ]
@@ -293,42 +298,6 @@ finish(tombstones.forget(w, w.dataset("own"), [{id!r}]))
     assert not list(dataset.pictures.glob("m1_*"))
 
 
-def test_a_torn_line_is_mended_and_a_damaged_list_stops_everything(workspace, folder):
-    """What a killed writer left is taken away; a list nobody can read is no empty list."""
-    taken_in(workspace, folder)
-    dataset = workspace.dataset("own")
-    known = ids(dataset)
-    finish(forget(workspace, dataset, [known["m0"]]))
-    path = dataset.root / "tombstones.jsonl"
-    with path.open("ab") as file:
-        file.write(b'{"id": "abc')
-
-    finish(forget(workspace, dataset, [known["m1"]]))
-    assert set(standing(path)) == {known["m0"], known["m1"]}
-    path.write_bytes(b"not json\n" + path.read_bytes())
-
-    with pytest.raises(UnsafeInput):
-        refused(dataset)
-    with pytest.raises(UnsafeInput):
-        taken_in(workspace, folder)
-
-
-def test_unrelated_maps_are_not_refused(tmp_path):
-    """Of 60 painted maps none is a copy of another, in any orientation."""
-    stones, looks = [], []
-    for seed in range(60):
-        path = tmp_path / f"{seed}.png"
-        painted(seed, 96).save(path)
-        looks.append(looks_of(path))
-        stone = {"id": str(seed), "urls": [], "phash": looks[-1].phash, "dhash": looks[-1].dhash}
-        stones.append(stone)
-    removed = Tombstones(stones)
-
-    assert [removed.resembles(x.phash[0], x.dhash[0]) for x in looks] == [
-        str(seed) for seed in range(60)
-    ]
-
-
 def test_the_command_says_what_it_does(mapmaker, folder):
     """forget, --list, --restore, --dry-run and the questions it cannot answer."""
     mapmaker("import", folder)
@@ -350,16 +319,3 @@ def test_the_command_says_what_it_does(mapmaker, folder):
     assert mapmaker("forget", "own").code == 2
     assert mapmaker("forget", "own", "nobody").code == 2
     assert mapmaker("forget", "nowhere", "x").code == 2
-
-
-def test_both_lists_say_what_kept_it_out(workspace, folder):
-    """bytes, pixels, both hashes in eight orientations, reason; the row stays in its own set."""
-    taken_in(workspace, folder)
-    dataset = workspace.dataset("own")
-    finish(forget(workspace, dataset, [ids(dataset)["m0"]], reason="asked"))
-
-    (own,), (beside,) = read_lines(dataset.root / "tombstones.jsonl"), read_lines(shared(dataset))
-
-    assert len(own["phash"]) == len(own["dhash"]) == 8 and len(own["pixels"]) == 64
-    assert own["row"]["map_id"] == "m0" and "row" not in beside
-    assert {k: v for k, v in own.items() if k != "row"} == beside

@@ -12,6 +12,7 @@ from mapmaker import __version__
 from mapmaker.errors import MapmakerError, UnsafeInput
 from mapmaker.events import Done, Event, Note, Step
 from mapmaker.files import need_room, read_json, speaking_of, sync, write_atomic, write_json
+from mapmaker.prune.whereabouts import remember_exported
 from mapmaker.shards.croissant import describe, to_text
 from mapmaker.shards.datacard import sections, yaml_head
 from mapmaker.shards.export import imagefolder, webdataset
@@ -37,6 +38,7 @@ def export(dataset: Dataset, config: ExportConfig, home: Path) -> Iterator[Event
     identity = {"form": config.to, "tool": f"mapmaker {__version__}", "tar_mb": config.tar_mb}
     identity |= {"contents": stock.fingerprint()}
     if _is_there(out, identity):
+        _remember(dataset, out, stock)
         yield Note(f"{out} already holds this; nothing to do.")
         yield _done(dataset, config, out, read_json(out / RECEIPT))
         return
@@ -54,7 +56,14 @@ def export(dataset: Dataset, config: ExportConfig, home: Path) -> Iterator[Event
                 out.rmdir()  # it is empty, or `_is_there` had refused it
             beside.rename(out)
             sync(out.parent)
+    _remember(dataset, out, stock)
     yield _done(dataset, config, out, receipt)
+
+
+def _remember(dataset: Dataset, out: Path, stock: Stock) -> None:
+    remember_exported(
+        dataset, out, stock.fingerprint(), {i.columns["picture"] for i in stock.items()}
+    )
 
 
 def _is_there(out: Path, identity: dict[str, Any]) -> bool:
