@@ -97,9 +97,9 @@ def stage(name: str, base: Path, words: list[str], look, times: int, rng: random
         lengths.append(took_s)
     wanted = look(calm)
     rows: list[dict] = []
-    early = 0  # runs that ended before their moment came: drawn again
-    while len(rows) < times and early < 3 * times:
-        home = base.with_name(f"{name}-{len(rows)}-{early}")
+    early: list[int] = []  # exit codes of runs that ended before their moment: drawn again
+    while len(rows) < times and len(early) < 3 * times:
+        home = base.with_name(f"{name}-{len(rows)}-{len(early)}")
         shutil.copytree(base, home)
         child = start(home, words)
         at_s = rng.uniform(0.1, 0.95) * lengths[-1]
@@ -107,9 +107,11 @@ def stage(name: str, base: Path, words: list[str], look, times: int, rng: random
             child.wait(timeout=at_s)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
-        child.communicate()
+        said = child.communicate()[0].decode()
         if child.returncode != -signal.SIGKILL:
-            early += 1
+            early.append(child.returncode)
+            if child.returncode not in (0, 4):
+                print(name, "ended by itself:", child.returncode, said, file=sys.stderr, flush=True)
             shutil.rmtree(home)
             continue
         again, out, _ = finish(home, words)
@@ -130,7 +132,14 @@ def stage(name: str, base: Path, words: list[str], look, times: int, rng: random
         shutil.rmtree(home)
     good = sum(r["same_as_calm"] and r["exit_again"] in (0, 4) for r in rows)
     calm_s = round(lengths[-1], 2)
-    return {"calm_s": calm_s, "killed": len(rows), "good": good, "of": times, "rows": rows}
+    return {
+        "calm_s": calm_s,
+        "killed": len(rows),
+        "good": good,
+        "of": times,
+        "early": early,
+        "rows": rows,
+    }
 
 
 def main() -> None:

@@ -37,7 +37,8 @@ except ImportError as error:
     ) from error
 
 T = TypeVar("T")
-BEACON = ".beacon-"  # of a killed run some may be left
+BEACON = ".beacon-"
+DAY_S = 86_400.0  # after which a beacon is what a killed run left
 CONNECT_S = 10.0
 COUNT_S = 5.0  # how long the number of workers is believed
 DECIDING = ("numpy", "pillow", "h5py", "opencv-python-headless")  # other versions, other bytes
@@ -195,6 +196,9 @@ def _beacon(folder: Path | None) -> Iterator[Terms]:
     folder = (folder or Path(tempfile.gettempdir())).absolute()
     path, word = folder / f"{BEACON}{secrets.token_hex(4)}", secrets.token_hex(16)
     with speaking_of(path):
+        for left in folder.glob(f"{BEACON}*"):
+            if left.stat().st_mtime < time.time() - DAY_S:
+                left.unlink(missing_ok=True)
         path.write_text(word)
     try:
         yield Terms(versions(), str(path), word)

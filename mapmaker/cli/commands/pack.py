@@ -49,7 +49,7 @@ def sized(config: PackConfig, size: int | None, chain_size: int | None) -> PackC
 
 
 def pack_events(dataset: Dataset, config: PackConfig) -> Iterator[Event]:
-    """Run the stage; imported late, because albumentations takes seconds."""
+    """Run the stage; imported late, with all that reads and writes pictures."""
     from mapmaker.shards.pack import pack
 
     return pack(dataset, config)
