@@ -8,7 +8,7 @@ import re
 import struct
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 from mapmaker.scrape.embedded import metadata
@@ -43,7 +43,8 @@ _HOW_IT_WAS_MADE = re.compile(
 )
 _PLUS = re.compile(rb"DMI-PROHIBITED[A-Z-]{0,60}")
 _TDM = re.compile(rb"tdm[:-]reservation\s*(?:=\s*[\"']|>)\s*1\b")
-_RIGHTS = re.compile(rb"<(?:dc:rights|xmpRights:UsageTerms)\b(.{0,4000}?)</(?:dc|xmpR)", re.DOTALL)
+_RIGHTS = re.compile(rb"<(?:dc:rights|xmpRights:UsageTerms)\b")
+_MOST_RIGHTS, _RIGHTS_BYTES = 20, 4_000
 _ENTRY = re.compile(
     rb"(?:cawg|c2pa)\.(?:ai_generative_training|ai_training|ai_inference|data_mining)"
 )
@@ -140,8 +141,9 @@ def _in_xmp(data: bytes) -> str | None:
         return f"XMP plus:DataMining {found[0].decode()}"
     if _TDM.search(data):
         return "XMP tdm:reservation 1"
-    for rights in _RIGHTS.finditer(data):
-        words = re.sub(r"<[^>]*>|^[^>]*>", " ", rights[1].decode("utf-8", "replace"))
+    for begin in islice(_RIGHTS.finditer(data), _MOST_RIGHTS):
+        rights = data[begin.end() : begin.end() + _RIGHTS_BYTES].partition(b"</" + begin[0][1:])[0]
+        words = re.sub(r"<[^>]*>|^[^>]*>", " ", rights.decode("utf-8", "replace"))
         if said := against_in_words(words):
             return f"XMP rights: {said}"
     return None
