@@ -78,12 +78,11 @@ def test_a_whole_review_by_keyboard(dataset: Dataset, page: Page) -> None:
     assert saved(dataset)[7] == "drop"
 
 
-def test_every_key_is_on_the_sheet_and_does_something(dataset: Dataset, page: Page) -> None:
-    """The ? sheet is drawn from the one table of keys, and each of its acts exists."""
+def test_every_key_is_on_the_sheet(dataset: Dataset, page: Page) -> None:
+    """The ? sheet is drawn from the one table of keys; a key bound to nothing stops the page."""
     with served(dataset) as (_, url):
         open_page(page, url)
         table = page.evaluate("import('/static/keys.js').then((m) => m.KEYS)")
-        acts = page.locator("body").get_attribute("data-acts").split()
         page.keyboard.press("?")
         expect(page.locator("#help")).to_be_visible()
         caps = page.locator("#sheet kbd").evaluate_all("all => all.map((c) => c.dataset.key)")
@@ -91,7 +90,9 @@ def test_every_key_is_on_the_sheet_and_does_something(dataset: Dataset, page: Pa
     vim = {"shift+h", "shift+j", "shift+l"}  # beside H, J and L they need no line of their own
     bound = [key for entry in table for key in entry["keys"]]
     assert set(bound) - vim <= set(caps)
-    assert {entry["act"] for entry in table} == set(acts)
+    assert {"p", "k", "x", "d", "u", "z", "shift+z", "enter", "e", "b", "shift+p", "?"} <= set(
+        bound
+    )
     places = [(key, mode) for e in table for key in e["keys"] for mode in e["where"].split()]
     assert len(places) == len(set(places)), "two meanings for one key"
 

@@ -2,7 +2,7 @@
 
 import { Deciding } from "/static/deciding.js";
 import { WORDS, rule } from "/static/grid.js";
-import { meaning } from "/static/keys.js";
+import { KEYS, meaning } from "/static/keys.js";
 import { Page } from "/static/page.js";
 import { showSheet } from "/static/panels.js";
 import { Pictures } from "/static/state.js";
@@ -10,7 +10,12 @@ import { Pictures } from "/static/state.js";
 const byId = (id) => document.getElementById(id);
 const MANY = 8;   // a larger group is dropped at the second press only
 
-const [board, told] = await Promise.all(["/api/pictures", "/api/marks"].map(async (path) => (await fetch(path)).json()));
+const [board, told] = await Promise.all(["/api/pictures", "/api/marks"].map(async (path) => (await fetch(path)).json()))
+  .catch(() => {
+    byId("empty").textContent = "The server does not answer. Start the command again, then load this page again.";
+    byId("empty").hidden = false;
+    return new Promise(() => {});   // there is nothing to go on with
+  });
 const pictures = new Pictures(board);
 const page = new Page(pictures, () => acts.loupe());
 const deciding = new Deciding(pictures, board, hear);
@@ -199,6 +204,9 @@ const acts = {
   },
 };
 
+const unbound = KEYS.filter((key) => !acts[key.act]);
+if (unbound.length) throw new Error(`keys that do nothing: ${unbound.map((key) => key.act)}`);
+
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input")) return;
   if (/^(Enter| )$/.test(event.key) && event.target.closest("button") && !event.ctrlKey) return;
@@ -258,5 +266,4 @@ deciding.begin(told);
 page.current = pictures.all.find((p) => p.state === "undecided") ?? null;
 page.arrange();
 page.focus();
-document.body.dataset.acts = Object.keys(acts).join(" ");
 document.body.dataset.ready = "yes";
