@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -22,10 +23,12 @@ from mapmaker.picture import open_picture
 from mapmaker.prune import features
 from mapmaker.prune.shot import Shot
 
+T = TypeVar("T")
+
 
 def main() -> None:
     """Print the rate and a table of the shares."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--side", type=int, default=750)
     parser.add_argument("--rounds", type=int, default=3)
@@ -65,7 +68,7 @@ def shares(files: list[Path]) -> None:
     """Print what each part of measuring takes, the greatest first."""
     spent: dict[str, float] = {}
 
-    def timed(name: str, work: Callable[[], object]) -> object:
+    def timed(name: str, work: Callable[[], T]) -> T:
         start = time.process_time()
         result = work()
         spent[name] = spent.get(name, 0.0) + time.process_time() - start

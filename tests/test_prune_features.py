@@ -1,5 +1,6 @@
-"""What prune measures: hashes, fineness, grids, and every way a file can be broken."""
+"""What prune measures of a picture: hashes, fineness, grids, signs; and what it remembers."""
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -96,16 +97,47 @@ def test_find_grid_is_honest_about_having_seen_none() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2000), (40, 40), (64, 500)])
-def test_features_of_slivers_do_not_fail(tmp_path: Path, shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize("fill", ["flat", "noise"])
+def test_features_of_slivers_do_not_fail(tmp_path: Path, shape: tuple[int, int], fill: str) -> None:
     """A picture of any shape, down to one pixel, is measured."""
     dataset = make_dataset(tmp_path)
-    id = add(dataset, "sliver.png", Image.new("RGB", shape[::-1], "red"))
+    noise = np.random.default_rng(1).integers(0, 255, (*shape, 3), np.uint8)
+    picture = Image.fromarray(noise if fill == "noise" else np.full_like(noise, 90))
+    id = add(dataset, "sliver.png", picture)
 
     seen = measure(dataset.pictures / "sliver.png", id)
 
     features = seen.features
     assert (features.problem, features.height, features.width) == ("", *shape)
     assert seen.lasting and seen.thumb
+    assert all(np.isfinite(list(features.signs.values())))
+
+
+def test_measure_gives_the_same_signs_to_the_same_pixels(tmp_path: Path) -> None:
+    """What is measured depends on the pixels alone: not on the file's format, name or company."""
+    dataset = make_dataset(tmp_path)
+    files = ("a.png", "b.bmp")
+    ids = [add(dataset, file, painted(9, 300)) for file in files]
+
+    one, other = (measure(dataset.pictures / f, id) for f, id in zip(files, ids, strict=True))
+
+    assert replace(one.features, id="") == replace(other.features, id="")
+    assert one.thumb == other.thumb
+    assert {name.split("_")[0] for name in one.features.signs} >= {"sharp", "light"}
+
+
+@pytest.mark.parametrize(("size", "shown"), [((800, 400), (192, 96)), ((90, 60), (90, 60))])
+def test_the_thumb_for_the_page_is_a_small_jpeg(
+    tmp_path: Path, size: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    """At most 192 px a side, never enlarged, in the picture's own colours."""
+    dataset = make_dataset(tmp_path)
+    id = add(dataset, "a.png", Image.new("RGB", size, (200, 120, 40)))
+
+    thumb = Image.open(BytesIO(measure(dataset.pictures / "a.png", id).thumb))
+
+    assert (thumb.format, thumb.size) == ("JPEG", shown)
+    assert np.abs(np.asarray(thumb).astype(int) - [200, 120, 40]).max() <= 4
 
 
 def test_choose_grid_believes_layout_then_name_then_picture(tmp_path: Path) -> None:
@@ -131,73 +163,6 @@ def test_choose_grid_survives_a_damaged_layout(tmp_path: Path, layout: str) -> N
     (tmp_path / "a.png.layout.json").write_text(layout)
 
     assert choose_grid(tmp_path / "a.png", None, (100, 100), None) is None
-
-
-def bomb() -> bytes:
-    buffer = BytesIO()
-    Image.new("1", (30_000, 30_000)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("content", "word"),
-    [
-        (b"this is a text file", "no whole picture"),
-        (b"", "no whole picture"),
-        (None, "truncated"),
-        (bomb, "30000x30000"),
-    ],
-    ids=["text", "empty", "cut", "bomb"],
-)
-def test_measure_says_why_a_file_is_broken(tmp_path: Path, content: object, word: str) -> None:
-    """A broken file is a row with its reason, remembered like any other."""
-    dataset = make_dataset(tmp_path)
-    if content is None:
-        buffer = BytesIO()
-        painted(1).save(buffer, "PNG")
-        content = buffer.getvalue()[:-2000]
-    data = content() if callable(content) else content
-    id = add(dataset, "bad.jpg", data)
-
-    seen = measure(dataset.pictures / "bad.jpg", id)
-
-    assert word in seen.features.problem
-    assert seen.lasting and not seen.thumb
-
-
-@pytest.mark.parametrize("mode", ["CMYK", "L", "P", "RGBA", "LA", "I;16", "1"])
-def test_measure_takes_every_kind_of_picture(tmp_path: Path, mode: str) -> None:
-    """Print colours, palettes, transparency and 16 bits are measured, not refused."""
-    dataset = make_dataset(tmp_path)
-    source = painted(2)
-    picture = (
-        Image.fromarray(grey(source).astype(np.uint16) * 257)
-        if mode == "I;16"
-        else source.convert(mode)
-    )
-    id = add(dataset, "odd.tif", picture)
-
-    features = measure(dataset.pictures / "odd.tif", id).features
-
-    assert (features.problem, features.width, features.height) == ("", 160, 160)
-    assert features.contrast > 20
-
-
-def test_measure_turns_a_photo_upright_and_takes_the_first_frame(tmp_path: Path) -> None:
-    """EXIF rotation is applied before anything is measured; of an animation the start counts."""
-    dataset = make_dataset(tmp_path)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    sideways, film = BytesIO(), BytesIO()
-    painted(4).crop((0, 0, 160, 100)).save(sideways, "JPEG", exif=exif)
-    painted(5).save(film, "GIF", save_all=True, append_images=[painted(6)])
-    first, second = (
-        measure(dataset.pictures / name, add(dataset, name, data.getvalue())).features
-        for name, data in (("sideways.jpg", sideways), ("film.gif", film))
-    )
-
-    assert (first.width, first.height, first.problem) == (100, 160, "")
-    assert (second.width, second.height, second.problem) == (160, 160, "")
 
 
 def test_measure_does_not_remember_what_may_heal(tmp_path: Path) -> None:

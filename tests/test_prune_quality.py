@@ -149,7 +149,7 @@ def test_line_art_on_parchment_is_never_dropped_unseen(ink: int) -> None:
 
 def test_a_very_dark_cave_is_for_a_person_to_judge() -> None:
     """Hardly any light is no reason to drop a cave unseen."""
-    cave = painted(5, 640).point(lambda v: 6 + v // 6)
+    cave = Image.fromarray(6 + np.asarray(painted(5, 640)) // 6)
 
     assert rules_of(cave) == {"dark": "look"}
 

@@ -83,7 +83,8 @@ def _ground(small: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, floa
     colour = np.median(rim[coarse == np.bincount(coarse).argmax()], axis=0)
     low, high = np.clip(colour - _NEAR, 0, 255), np.clip(colour + _NEAR, 0, 255)
     same = cv2.inRange(small, low.astype(np.uint8), high.astype(np.uint8))
-    count, parts = cv2.connectedComponents(same, connectivity=4)
+    count, labels = cv2.connectedComponents(same, connectivity=4)
+    parts = labels.astype(np.int32, copy=False)
     at_rim = np.zeros(count, bool)
     for s in sides:
         at_rim[parts[s]] = True
