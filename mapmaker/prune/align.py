@@ -95,15 +95,15 @@ def whole(one: View, other: View, orientation: int) -> Fit:
 def find(one: View, other: View, orientation: int | None = None) -> Fit | None:
     """Return where the other lies in the one by the points they share, or None."""
     points, signs = _points(one.rgb)
+    others = _points(other.rgb)
+    height, width = other.rgb.shape[:2]
     best: Fit | None = None
     for mirrored in (0, 1) if orientation is None else (orientation in _TURNS[1],):
-        rgb = np.ascontiguousarray(other.rgb[:, ::-1]) if mirrored else other.rgb
-        other_points, other_signs = _points(rgb)
+        other_points, other_signs = _mirrored(*others, width) if mirrored else others
         pairs = _matches(signs, other_signs)
         if len(pairs) < _LEAST_MATCHES:
             continue
         here, there = points[pairs[:, 0]], other_points[pairs[:, 1]]
-        height, width = rgb.shape[:2]
         # SIFT angles grow clockwise; a match turned by +90 needs the other turned clockwise.
         angle = (here[:, 2] - there[:, 2] + 180) % 360 - 180
         for quarter in range(4):
@@ -134,6 +134,19 @@ def _points(rgb: Pixels) -> tuple[Points, NDArray[np.float32]]:
     points[:, :2] = (points[:, :2] + 0.5 - _SIFT_SHIFT_PX) * scale - 0.5
     signs = np.sqrt(signs / np.maximum(signs.sum(axis=1, keepdims=True), 1e-6))
     return points, signs.astype(np.float32)
+
+
+def _mirrored(
+    points: Points, signs: NDArray[np.float32], width: int
+) -> tuple[Points, NDArray[np.float32]]:
+    """Return what `_points` gives of the picture seen in a mirror, left for right.
+
+    A sign is 4 x 4 places of 8 directions, along and across the point's own: a mirror flips the
+    places across and turns the directions the other way round.
+    """
+    x, y, angle = points.T
+    places = signs.reshape(-1, 4, 4, 8)[:, ::-1, :, -np.arange(8) % 8]
+    return np.stack([width - 1 - x, y, 180 - angle], axis=1), places.reshape(-1, 128)
 
 
 def _matches(signs: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -15,7 +15,7 @@ _LIKE = 0.6  # a block that correlates so well shows the same thing
 _COLOUR_PX = 64
 _COLOURED = 4.0  # levels off grey: less is grey with the noise of an encoding
 _FAINT, _NOISE = 10.0, 3.0  # a spot differs by more levels than this, and than this times the noise
-_LINE = 2.5  # levels a row or column must be off its neighbours (blocks of JPEG q30: 2)
+_LINE = 4.0  # levels a row or column must be off its neighbours (blocks of JPEG q30: 2..3)
 _ALONE = 0.5  # and this share of it must be missing in the other picture
 _LEAST_LINES, _LEAST_PERIOD_PX = 3, 12
 _PARTS = 4  # a line runs through most quarters of the picture, the edge of a logo through one
@@ -187,8 +187,8 @@ def lines(seen: Overlap, tone: Colour | None = None) -> tuple[int, int]:
 def softer(one: View, other: View, times: float) -> int:
     """Return which of two (0, 1) was enlarged or blurred, or -1: what its size promises is missing.
 
-    times is how many times as large (a side) the one is. We take away what a picture `times` as
-    small could show, and see what is left of either: of an enlarged one next to nothing.
+    times is how many times as large (a side) the one is. We weigh the waves that only a picture
+    so much larger can show: of an enlarged one next to nothing is left.
     """
     factor = max(times, 1 / times, 1.5)
     left = [_finest(view.centre, factor) for view in (one, other)]
@@ -200,12 +200,13 @@ def softer(one: View, other: View, times: float) -> int:
 
 
 def _finest(grey: Pixels, factor: float) -> float:
-    """Return the root mean square [levels] of what is lost by shrinking `factor` times and back."""
+    """Return the strength [levels] of the waves that are lost in shrinking `factor` times."""
     height, width = grey.shape
-    size = (max(1, round(width / factor)), max(1, round(height / factor)))
-    less = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    back = cv2.resize(less, (width, height), interpolation=cv2.INTER_CUBIC)
-    return float(np.sqrt(np.mean((grey - back) ** 2)))
+    window = np.hanning(height)[:, None] * np.hanning(width)[None, :]
+    energy = np.abs(np.fft.rfft2((grey - grey.mean()) * window)) ** 2
+    rows, columns = np.abs(np.fft.fftfreq(height))[:, None], np.fft.rfftfreq(width)[None, :]
+    lost = np.maximum(rows, columns) > min(0.45, 0.55 / factor)
+    return float(np.sqrt(energy[lost].sum())) / (height * width) ** 0.5
 
 
 def _cut(rgb: Pixels, box: Box, size: tuple[int, int]) -> Floats:

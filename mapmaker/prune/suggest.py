@@ -67,10 +67,12 @@ def suggest(
     whole = [p for p in pictures if p.usable and p.features.span >= BLANK_SPAN]
     flawed = {p.id for p in whole if any(s.level == "drop" for s in said[p.id])}
     ties = one_each([*relations, *told_by_features(whole)])
-    for copy in duplicates(whole, ties, flawed):
+    copies = list(duplicates(whole, ties, flawed))
+    for copy in copies:
         said[copy[0].id].insert(0, _of(copy, "drop"))
-    for part in parts(whole, ties):
-        said[part[0].id].append(_of(part, "look"))
+    gone = {copy.id for copy, _, _ in copies}
+    for part in parts([p for p in whole if p.id not in gone], ties):
+        said[part[0].id].insert(0, _of(part, "look"))
     return {id: _lead(reasons) for id, reasons in said.items() if reasons}
 
 

@@ -42,7 +42,7 @@ _SAME_HUES = 0.88  # JPEG q30 0.95
 _HUES, _HUES_LOST = 0.35, 0.02  # share of the hues left, and how much is gone: in grey or sepia
 _APART, _LEFT = 6.0, 3.0  # levels of colour apart as they are, and that fading does not explain
 _LINES = 3  # columns and rows that run through one picture only
-_SPOT = 0.002  # of the area: less is noise of encoding
+_SPOT, _SOFT_SPOT = 0.002, 0.02  # of the area: less is noise of encoding, or lines lost in blur
 _SPOTS, _BAND = 0.3, 0.13  # more of it changed, or changed along the edge: not one map
 _GLASS = 0.55  # ground that shows through spots so well lies under words
 _RIM = 0.85  # opaque spots that lie along the edge: a title or a logo, not another room
@@ -211,7 +211,9 @@ def _copy(one: View, other: View, fit: Fit, seen: Overlap, tone: Colour) -> Told
     """Tell apart overlays, parts, turns, sizes and encodings of one picture."""
     marks = spots(seen, tone if tone.apart > 2 else None)
     share = min(seen.shares)
-    if marks.area > _SPOT:
+    times = (one.size[0] * one.size[1] / (other.size[0] * other.size[1])) ** 0.5
+    soft = softer(one, other, times) if share > _PART else -1
+    if marks.area > (_SPOT if soft < 0 else _SOFT_SPOT):
         if not _overlaid(marks):
             if share < _PART:
                 return None
@@ -223,8 +225,6 @@ def _copy(one: View, other: View, fit: Fit, seen: Overlap, tone: Colour) -> Told
         if max(seen.shares) < _PART:
             return Told("crop", fit.orientation, -1, share, f"they share {share:.0%}")
         return Told("crop", fit.orientation, inner, share, f"{share:.0%} of the larger one")
-    times = (one.size[0] * one.size[1] / (other.size[0] * other.size[1])) ** 0.5
-    soft = softer(one, other, times)
     blurred = ", enlarged or blurred" if soft >= 0 else ""
     if fit.orientation:
         return Told("turned", fit.orientation, soft, note=f"turned or mirrored{blurred}")
