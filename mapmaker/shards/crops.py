@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 MIN_CELL_PX = 4.0  # below this a grid cannot be told from texture
-SLACK_PX = 0.5  # a square cut short by this little is still whole
+SLACK_PX, SLACK = 0.5, 0.015  # a square cut short by this little, px and share of it, is whole
 DARK = 16  # a pixel whose brightest channel is below this is surround
 OTHER = 16  # levels by which a colour differs clearly in one channel
 BRIGHT = 160  # what the brightest parts of a picture come to, if it is not a dark one
@@ -72,10 +72,11 @@ def _on_grid(
         return []
     cell = float(grid["cell_px"])
     phases = [float(p) % cell for p in grid["phase"]]
-    phases = [p - cell if cell - p < SLACK_PX else p for p in phases]
+    slack = min(SLACK_PX, SLACK * cell)  # what a crop may slip: under a pixel of a sample
+    phases = [p - cell if cell - p < slack else p for p in phases]
     spans = []
     for axis in (0, 1):
-        cells = math.floor((size[axis] - phases[axis] + SLACK_PX) / cell)
+        cells = math.floor((size[axis] - phases[axis] + slack) / cell)
         first = math.floor((area[axis] - phases[axis]) / cell)
         last = math.ceil((area[axis + 2] - phases[axis]) / cell)
         spans.append((cells, max(0, first), min(cells, last)))
