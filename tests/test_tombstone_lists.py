@@ -1,6 +1,7 @@
 """The lists of removals: what a line says, what a torn one does, and what looks like what."""
 
 import pytest
+from PIL import Image
 from prune_pictures import painted
 
 from mapmaker.errors import UnsafeInput
@@ -78,3 +79,17 @@ def test_both_lists_say_what_kept_it_out(workspace, folder):
     assert len(own["phash"]) == len(own["dhash"]) == 8 and len(own["pixels"]) == 64
     assert own["row"]["map_id"] == "m0" and "row" not in beside
     assert {k: v for k, v in own.items() if k != "row"} == beside
+
+
+def test_copies_with_transparent_parts_are_found_where_they_are(workspace, folder):
+    """The manifest hashes what lies under the transparency; a copy beside it is still one."""
+    image = painted(5, 120).convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize((120, 120)))
+    image.save(folder / "clear.png")
+    image.resize((100, 100)).save(folder / "clear-small.png")
+    taken_in(workspace, folder)
+    dataset = workspace.dataset("own")
+
+    done = finish(forget(workspace, dataset, ["clear.png"]))
+
+    assert [file.split("_")[0] for file in done.data["copies"]] == ["pictures/clear-small"]

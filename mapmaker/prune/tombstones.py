@@ -158,6 +158,7 @@ def _bury(dataset: Dataset, row: Row, reason: str, erase: bool, stones: Tombston
     urls = [url for url in _addresses(row) if url.startswith(("http://", "https://"))]
     line = {"id": row["id"], "urls": [url for url in urls if url != page], "reason": reason}
     line |= {"dataset": dataset.name, "file": row["file"], "erased": erase}
+    line |= {"listed": row.get("phash")}
     try:
         looks = looks_of(quarantine.locate(dataset, row))
         line |= {"pixels": looks.pixels, "phash": looks.phash, "dhash": looks.dhash}

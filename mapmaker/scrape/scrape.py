@@ -25,8 +25,9 @@ def scrape(workspace: Workspace, source: str, config: ScrapeConfig) -> Iterator[
 
     Leaves pictures/, manifest.jsonl, gaps.jsonl and fetch_log.jsonl; running it again goes on where
     it stopped and asks for no picture that is here. Done.data: dataset, maps, pictures, fetched,
-    bytes, requests, gaps (reason -> count); exit code 4 when there are gaps. Raises MapmakerError
-    when the first page cannot be read, Stopped after a signal, MissingPart for a full disk.
+    bytes, requests, gaps (reason -> count); exit code 4 when there are gaps other than pictures
+    removed on request. Raises MapmakerError when the first page cannot be read, Stopped after a
+    signal, MissingPart for a full disk.
     """
     card = read_source(source)
     dataset = workspace.dataset(card.name)
@@ -169,4 +170,4 @@ def _done(
         "dataset": dataset.name, "maps": maps, "pictures": len(rows), "fetched": fetched,
         "bytes": size, "requests": web.requests, "gaps": reasons,
     }  # fmt: skip
-    return Done("scrape", summary, data, exit_code=4 if gaps else 0)
+    return Done("scrape", summary, data, exit_code=4 if reasons.keys() - {"removed"} else 0)

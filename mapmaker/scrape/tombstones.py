@@ -64,6 +64,8 @@ class Tombstones:
         self._ids = [stone["id"] for stone in seen]
         self._phash = _numbers([stone["phash"] for stone in seen]).reshape(-1, 8)
         self._dhash = _numbers([stone["dhash"] for stone in seen]).reshape(-1, 8)
+        # The manifest's own hash differs from ours where a picture has transparent parts.
+        self._listed = _numbers([[s.get("listed") or s["phash"][0]] for s in seen]).reshape(-1, 1)
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
@@ -104,11 +106,14 @@ class Tombstones:
     def resembles(self, phash: str, dhash: str | None = None) -> str | None:
         """Return the id of a removed picture with these hashes in some orientation, or None.
 
-        Without the dHash it only says what is worth a closer look.
+        Without the dHash, phash is the manifest's, and the answer only says what is worth a look.
         """
-        bits = np.bitwise_count(self._phash ^ np.uint64(int(phash, 16)))
+        one = np.uint64(int(phash, 16))
+        bits = np.bitwise_count(self._phash ^ one)
         if dhash is not None:
             bits = bits + np.bitwise_count(self._dhash ^ np.uint64(int(dhash, 16)))
+        else:
+            bits = np.minimum(bits, np.bitwise_count(self._listed ^ one))
         hits = np.flatnonzero((bits <= NEAR_BITS).any(axis=1))
         return self._ids[int(hits[0])] if len(hits) else None
 
