@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 
 _SIDE_PX = 192  # of the picture looked at
 _REACH = 20  # levels of red, green and blue that count as one colour
-_COLOURS = 3  # tried in each corner
+_COLOURS = 2  # tried in each corner
 _RARE = 0.7  # share of the colour that must lie in its corner
+_GAP = 0.16  # of the shorter side: the farthest a logo stands from its corner's edges
 _CONTRAST = 30  # levels between the patch and what lies around it
 
 Picture = NDArray[np.uint8]
@@ -27,13 +28,15 @@ def badge(small: Picture) -> float:
     side = min(height, width)
     if side < 48:
         return 0.0
-    coarse = (small >> 5).astype(np.int32) @ np.array([64, 8, 1], np.int32)
+    eighths = (small >> 5).astype(np.uint16)
+    coarse = (eighths[..., 0] << 6) | (eighths[..., 1] << 3) | eighths[..., 2]
     everywhere = np.maximum(np.bincount(coarse.ravel(), minlength=512), 1)
     w, h = min(width // 2, int(0.55 * side)), int(0.36 * side)
     best = 0.0
-    for rows in (slice(0, h), slice(height - h, height)):
-        for columns in (slice(0, w), slice(width - w, width)):
-            codes, corner = coarse[rows, columns], small[rows, columns]
+    for down in (1, -1):
+        for across in (1, -1):  # each corner seen as the top left one
+            codes = np.ascontiguousarray(coarse[::down, ::across][:h, :w])
+            corner = np.ascontiguousarray(small[::down, ::across][:h, :w])
             here = np.bincount(codes.ravel(), minlength=512)
             worth = np.where(here >= 0.0012 * side * side, here * (here / everywhere) ** 4, 0)
             for code in np.argsort(-worth)[:_COLOURS].tolist():
@@ -56,6 +59,8 @@ def _patch(small: Picture, corner: Picture, colour: NDArray[np.floating], side: 
         return 0.0
     x, y, w, h = cv2.boundingRect(outline)
     if not (0.045 * side <= min(w, h) <= 0.26 * side and max(w, h) <= 0.5 * side):
+        return 0.0
+    if max(x, y) > _GAP * side:
         return 0.0
     full = min(1.0, (cv2.contourArea(outline) + len(outline) / 2) / (w * h))
     square = 1 - (1 - full) / 0.12 if 0.4 < w / h < 6 else 0.0

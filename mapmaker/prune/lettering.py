@@ -8,33 +8,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapmaker.prune.finding import Finding
-from mapmaker.prune.letterform import Word, dark_ink, light_ink, shrunk, words
+from mapmaker.prune.letterform import SLIM, Word, dark_ink, light_ink, shrunk, words
 from mapmaker.prune.shot import Shot
 from mapmaker.prune.thresholds import Limits
 
 _STRIPS = 16  # a page is read in upright strips, so that a column or a list is seen as well
 _ROWS_PX = 1100  # of the picture the lines are counted in
 _EDGE = 30  # grey levels from a pixel to the next: the side of a letter's stroke
+_TILES = 0.05  # share of even lines from which on they may be tiles
+_SURE = 0.85  # score from which on a piece that stands alone is read as a letter
 _INKED, _EMPTY = 0.07, 0.035  # share of such edges in a line of text, and between two
 
 
 def lettering(shot: Shot) -> dict[str, float]:
     """Return the signs of writing, 0 when there is none.
 
-    text_share: share of the picture in lines of text that follow each other evenly; text_wide:
-    share of its strips that hold such lines; text_lines: the most in one strip. text_word: the
+    text_share: share of the picture in lines of text that follow each other evenly; text_across:
+    the same of the picture on its side, where only tiles have such lines too; text_wide: share of
+    its strips that hold such lines; text_lines: the most in one strip. text_word: the
     mean score of the three likeliest letters that stand together, 0..1; text_letters: how many
     letters stand in words; text_height: height of the largest such letter over the picture's
-    shorter side; text_numbers: the summed scores of letters and figures of one size.
+    shorter side; text_numbers: how many surely read letters or figures are of one size.
     """
     share, wide, lines = text_rows(shot.grey)
+    across = text_rows(np.ascontiguousarray(shot.grey.T))[0] if share >= _TILES else 0.0
     grey = shrunk(shot.grey)
     found = words(dark_ink(grey)) + words(light_ink(grey))
     strings = [word for word in found if len(word.scores) >= 3 and word.scores.mean() >= 0.5]
-    best = max((_best_three(word) for word in found if len(word.scores) >= 3), default=0.0)
+    best = max((_best_three(word) for word in found if len(word.broad) >= 3), default=0.0)
     tallest = max((word.height for word in strings), default=0.0)
     return {
         "text_share": round(share, 4),
+        "text_across": round(across, 4),
         "text_wide": round(wide, 3),
         "text_lines": float(lines),
         "text_word": round(best, 3),
@@ -48,6 +53,8 @@ def findings(signs: Mapping[str, float], limits: Limits) -> list[Finding]:
     """Return a text-page finding for a page or a legend sheet, else nothing."""
     table = limits["lettering"]
     share, wide = signs.get("text_share", 0.0), signs.get("text_wide", 0.0)
+    if signs.get("text_across", 0.0) > table["across"] * share:
+        return []
     lines = f"{signs.get('text_lines', 0):.0f} lines of text in a column"
     if share >= table["page_share"] and wide >= table["page_wide"]:
         return [Finding("text-page", "drop", f"a page, not a map: {lines}")]
@@ -62,7 +69,7 @@ def has_text(signs: Mapping[str, float], limits: Limits) -> bool:
     return (
         signs.get("text_word", 0.0) >= table["word"]
         or signs.get("text_numbers", 0.0) >= table["numbers"]
-        or signs.get("text_share", 0.0) >= table["maybe_share"]
+        or bool(findings(signs, limits))
     )
 
 
@@ -112,14 +119,16 @@ def _even_lines(full: NDArray[np.floating], height: int) -> list[float]:
 
 
 def _best_three(word: Word) -> float:
-    return float(np.sort(word.scores)[-3:].mean())
+    return float(np.sort(word.broad)[-3:].mean())
 
 
 def _alike(found: list[Word]) -> float:
-    # Room numbers: single figures and pairs, all of one height.
+    # Room numbers, single letters: sure ones, all of one height. Thin strokes are not asked.
     if not found:
         return 0.0
-    heights = np.concatenate([word.boxes[:, 3] for word in found]).astype(np.float32)
-    sure = np.maximum(0, np.concatenate([word.scores for word in found]) - 0.5)
+    boxes = np.concatenate([word.boxes for word in found]).astype(np.float32)
+    sure = (np.concatenate([word.scores for word in found]) - _SURE) / (1 - _SURE)
+    asked = (sure > 0) & (boxes[:, 2] >= SLIM * boxes[:, 3])
+    heights = boxes[asked, 3]
     near = np.abs(heights[:, None] - heights) <= np.maximum(1, 0.1 * heights[:, None])
-    return float((near @ sure).max())
+    return float((near @ sure[asked]).max(initial=0.0))

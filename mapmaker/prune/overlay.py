@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 
 from mapmaker.prune.badge import badge
 from mapmaker.prune.finding import Finding
-from mapmaker.prune.letterform import Word, dark_ink, light_ink, words
+from mapmaker.prune.letterform import SLIM, Word, dark_ink, light_ink, shrunk, words
 from mapmaker.prune.shot import Shot
 from mapmaker.prune.thresholds import Limits
 
 _ACROSS_PX = 256  # letters across a picture are large: seen well enough at this size
 _STROKE_PX = 11
 _TURNS = (-45, -36, -27, -18, -9, 9, 18, 27, 36, 45)  # degrees words are slanted by
-_TRIED = 2  # slants looked at closely
+_SLANT_PX = 96  # the picture's side when the slant is looked for
+_TITLE = 0.17  # of the height, at the top and at the bottom, where titles stand
 _BUSY = 0.9  # share of the picture that is fainter than the ink of a mark
 _FAINTEST, _BOLDEST = 14, 90  # grey levels a mark stands out by
-_CORNER_PX = (320, 72)  # of each corner, at most, at native resolution
+_CORNER_PX = (300, 56)  # of each corner, at most, at native resolution
+_CORNER_INK = 24  # grey levels a name stands out by
 _NATIVE_PX = 1100  # larger pictures are halved before their corners are read
 
 Bytes = NDArray[np.uint8]
@@ -62,25 +64,31 @@ def _across(small: NDArray[np.uint8]) -> float:
         small = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
     red, green, blue = cv2.split(small)
     ink = light_ink(cv2.min(cv2.min(red, green), blue).astype(np.uint8, copy=False), _STROKE_PX)
-    counts = np.bincount(ink.ravel()[::3], minlength=256).cumsum()
+    counts = np.bincount(ink[::3, ::3].ravel(), minlength=256).cumsum()
     least = int(np.clip(np.searchsorted(counts, _BUSY * counts[-1]), _FAINTEST, _BOLDEST))
-    turns = (0, *_slants(ink, least))
-    return max(_row(words(_turned(ink, turn), least, tallest_px=80)) for turn in turns)
+    slanted = _turned(ink, _slant(ink, least))
+    width = max(ink.shape[1], slanted.shape[1])
+    both = np.zeros((len(ink) + len(slanted), width), np.uint8)  # one below the other: done at once
+    title = round(_TITLE * len(ink))  # letters along the top or the bottom are no mark
+    both[title : len(ink) - title, : ink.shape[1]] = ink[title : len(ink) - title]
+    both[len(ink) :, : slanted.shape[1]] = slanted
+    return _row(words(both, least, tallest_px=80))
 
 
-def _slants(ink: Bytes, least: int) -> list[int]:
+def _slant(ink: Bytes, least: int) -> int:
     # Lines of letters make the sharpest steps in the sums of the rows.
     mask = cv2.threshold(ink, least, 255, cv2.THRESH_BINARY)[1]
-    half = cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    coarse = shrunk(mask.astype(np.uint8, copy=False), _SLANT_PX)
     sharp = {}
     for turn in _TURNS:
-        turned = _turned(half.astype(np.uint8, copy=False), turn)
-        rows = cv2.reduce(turned, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F)[:, 0]
-        sharp[turn] = float((np.diff(np.convolve(rows, (1, 1, 1))) ** 2).sum())
-    return sorted(sharp, key=lambda turn: -sharp[turn])[:_TRIED]
+        turned = _turned(coarse, turn, cv2.INTER_NEAREST)
+        rows = cv2.reduce(turned, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F)
+        steps = rows[3:, 0] - rows[:-3, 0]
+        sharp[turn] = float(steps @ steps)
+    return max(sharp, key=lambda turn: sharp[turn])
 
 
-def _turned(ink: Bytes, degrees: int) -> Bytes:
+def _turned(ink: Bytes, degrees: int, how: int = cv2.INTER_LINEAR) -> Bytes:
     if degrees == 0:
         return ink
     height, width = ink.shape
@@ -88,7 +96,7 @@ def _turned(ink: Bytes, degrees: int) -> Bytes:
     size = (int(width * c + height * s), int(height * c + width * s))
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
     turn[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
-    return cv2.warpAffine(ink, turn, size).astype(np.uint8, copy=False)
+    return cv2.warpAffine(ink, turn, size, flags=how).astype(np.uint8, copy=False)
 
 
 def _row(found: list[Word]) -> float:
@@ -96,7 +104,11 @@ def _row(found: list[Word]) -> float:
     if not found:
         return 0.0
     boxes = np.concatenate([word.boxes for word in found]).astype(np.float32)
-    sure = np.maximum(0, np.concatenate([word.scores for word in found]) - 0.7)
+    sure = np.concatenate([word.scores for word in found]) - 0.7
+    asked = (sure > 0) & (boxes[:, 2] >= SLIM * boxes[:, 3])
+    boxes, sure = boxes[asked], sure[asked]
+    if not len(sure):
+        return 0.0
     tall = boxes[:, 3]
     middle = boxes[:, 1] + tall / 2
     near = np.abs(middle[:, None] - middle) < 0.3 * tall[:, None]
@@ -115,7 +127,12 @@ def _corner_words(grey: Bytes) -> tuple[float, float]:
         return 0.0, 0.0
     corners = np.vstack([grey[:h, :w], grey[:h, -w:], grey[-h:, :w], grey[-h:, -w:]])
     best = (0.0, 0.0)
-    for word in words(light_ink(corners)) + words(dark_ink(corners)):
-        if len(word.scores) >= 3 and word.box[1] // h == (word.box[3] - 1) // h:
-            best = max(best, (float((word.scores - 0.4).sum()), word.height / min(grey.shape)))
+    inks = np.vstack([light_ink(corners), dark_ink(corners)])
+    for word in words(inks, _CORNER_INK, tallest_px=0.8 * h):
+        if (
+            len(word.scores) >= 3
+            and len(word.broad) >= 2
+            and word.box[1] // h == (word.box[3] - 1) // h
+        ):
+            best = max(best, (float((word.broad - 0.4).sum()), word.height / min(grey.shape)))
     return best

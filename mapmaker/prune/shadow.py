@@ -63,7 +63,8 @@ def direction(signs: Mapping[str, float], limits: Limits) -> float | None:
 
 
 def _slopes(grey: NDArray, sigma: float) -> tuple[Floats, Floats]:
-    smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), sigma)
+    reach = 2 * round(2.5 * sigma) + 1
+    smooth = cv2.GaussianBlur(grey, (reach, reach), sigma)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *axes, scale=1 / 8) for axes in ((1, 0), (0, 1)))
     return across.astype(np.float32, copy=False), down.astype(np.float32, copy=False)
 

@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapmaker.prune.finding import Finding
+from mapmaker.prune.letterform import shrunk
 from mapmaker.prune.shot import Shot
 from mapmaker.prune.thresholds import Limits
 
 _FRAME_PX = 192  # of the picture the four sides of a sheet are looked for in
+_EDGES_PX = 270  # of the picture the directions of edges are counted in
 _SLOPES = np.linspace(-0.5, 0.5, 51, dtype=np.float32)  # of a side, against the picture's
 _BIN_PX = 2.5  # a side is straight when its points lie this close together
+_AS_GOOD = 0.85  # a side that fits an upright line nearly as well is upright
 _DEPTH = 0.62  # of the picture, from each edge, that a side is looked for in
 _STEP = 14  # grey levels that part a sheet from a plain ground
 
@@ -23,16 +26,16 @@ def view(shot: Shot) -> dict[str, float]:
     """Return the signs of another view than straight down.
 
     view_side1 to view_side4: the share of a straight side that is seen, of the sheet or the
-    ground drawn, worst first; view_tilt2: the second largest slope of the four, 0.02 is a degree.
+    ground drawn, worst first; view_tilt: the largest slope of the four, 0.02 is a degree.
     view_iso: the share of all edges that run along both of the two directions of an isometric
     drawing, the weaker of the two; view_iso_over: that over the share of a usual direction.
     """
     sides = _sides(shot.small)
-    seen, slopes = np.sort(sides[:, 0]), np.sort(np.abs(sides[:, 1]))
+    seen, slopes = np.sort(sides[:, 0]), np.abs(sides[:, 1])
     share, over = _isometric(shot.small_grey)
     signs = {f"view_side{rank}": round(float(s), 3) for rank, s in enumerate(seen, 1)}
     return signs | {
-        "view_tilt2": round(float(slopes[2]), 3),
+        "view_tilt": round(float(slopes.max()), 3),
         "view_iso": round(share, 4),
         "view_iso_over": round(over, 2),
     }
@@ -41,7 +44,7 @@ def view(shot: Shot) -> dict[str, float]:
 def findings(signs: Mapping[str, float], limits: Limits) -> list[Finding]:
     """Return a photo finding for a sheet lying askew, an oblique one for a drawing in relief."""
     table, found = limits["view"], []
-    side, tilt = signs.get("view_side2", 0.0), signs.get("view_tilt2", 0.0)
+    side, tilt = signs.get("view_side2", 0.0), signs.get("view_tilt", 0.0)
     if side >= table["side"] and tilt >= table["tilt"]:
         sure = side >= table["sure_side"] and signs.get("view_side1", 0.0) >= table["sure_worst"]
         reason = f"a sheet lies askew in it: {side:.0%} of its sides are straight and not upright"
@@ -88,12 +91,16 @@ def _side(steps: NDArray) -> tuple[float, float]:
     bins += np.arange(len(_SLOPES))[:, None] * many
     counts = np.bincount(bins.ravel(), minlength=many * len(_SLOPES)).reshape(-1, many)
     counts = counts[:, 1:] + counts[:, :-1]
-    best = int(counts.argmax())
-    return counts.flat[best] / width, float(_SLOPES[best // counts.shape[1]])
+    seen = counts.max(1)
+    upright = int(seen[np.abs(_SLOPES) < 0.03].max())
+    best = int(seen.argmax())
+    slope = 0.0 if upright > _AS_GOOD * seen[best] else float(_SLOPES[best])
+    return float(seen[best]) / width, slope
 
 
 def _isometric(grey: Bytes) -> tuple[float, float]:
     # How many edges run at +t and at -t degrees, t between 22 and 39, the weaker of the two.
+    grey = shrunk(grey, _EDGES_PX)
     across, down = (cv2.Sobel(grey, cv2.CV_32F, *axes) for axes in ((1, 0), (0, 1)))
     strength, angle = cv2.cartToPolar(across, down, angleInDegrees=True)
     edges = strength > max(60.0, 1.5 * float(strength.mean()))
