@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from shard_tools import (
+    SMALL,
     add_pictures,
     contents,
     draw_map,
@@ -114,7 +115,7 @@ def test_a_changed_recipe_replaces_the_shards_at_the_end(tmp_path):
     pack_all(dataset)
     old = contents(folder)
 
-    for event in pack(dataset, PackConfig(size=32, squares=3, augment="none", shard_mb=0.02)):
+    for event in pack(dataset, PackConfig(**SMALL | {"squares": 3})):
         if (folder / "card.json").read_bytes() and isinstance(event, Step):
             now = contents(folder)
             assert {name: now[name] for name in old} == old
@@ -246,7 +247,7 @@ def test_a_disk_that_fills_up_is_one_clear_error(tmp_path, monkeypatch, layout):
 def test_a_second_pack_of_the_same_folder_waits_its_turn(tmp_path):
     """Two writers never share a folder."""
     dataset = make_dataset(tmp_path)
-    first = pack(dataset, PackConfig(size=32, squares=4, augment="none", engine="serial"))
+    first = pack(dataset, PackConfig(**SMALL))
     next(first)
 
     with pytest.raises(MissingPart, match="Another mapmaker"):
@@ -261,7 +262,7 @@ def test_a_signal_stops_between_shards_and_keeps_them(tmp_path, monkeypatch):
     import signal
 
     dataset = make_dataset(tmp_path, count=24)
-    running = pack(dataset, PackConfig(size=32, squares=4, augment="none", shard_mb=0.02))
+    running = pack(dataset, PackConfig(**SMALL))
 
     with pytest.raises(Stopped, match=r"1 of \d shards") as caught:
         for event in running:
@@ -286,6 +287,9 @@ def test_a_signal_stops_between_shards_and_keeps_them(tmp_path, monkeypatch):
         {"held_out": 1.0},
         {"engine": "dusk"},
         {"engine": "processes:0"},
+        {"engine": "dask:nowhere"},
+        {"light": "dim"},
+        {"min_detail": 2.0},
         {"seed": -1},
     ],
 )
