@@ -28,7 +28,6 @@ _LEAST_EDGES = 50
 _SHARPEST = 0.98  # quantile
 _LOUDEST = 32  # grey levels: no single wall outweighs the texture
 _JPEG_PX = 8
-_CLEAR = 6  # places of a block that its edges do not touch
 _PIECE_PX = 48
 _LIVELY = 0.3  # grey levels
 _FLATTEST = -2.5  # less fineness than this says no more
@@ -81,7 +80,7 @@ def findings(signs: Mapping[str, float], limits: Limits, side_px: int) -> list[F
     left_px = round(side_px * signs["sharp_edge"])
     level = _level(left_px, limits) if crisp < cuts["blurred"] else "look"
     by = any(signs[name] >= cuts[name.removeprefix("sharp_")] for name in _BEATS)
-    rule, said = ("enlarged", "enlarged") if by else ("blurry", "out of focus")
+    rule, said = ("enlarged", "enlarged") if by else ("blurry", "out of focus, or enlarged")
     return [Finding(rule, level, f"{said}: as sharp as a picture of about {left_px} px would be")]
 
 
@@ -147,16 +146,16 @@ def beat(profile: NDArray[np.float32], factor: int) -> float:
     """Return how much more every `factor`-th place of a profile holds than those between, 0..1.
 
     A picture enlarged by a whole factor has it all along: even the least of these places is more
-    than the mean of the others, which a map's own squares of 8 or 16 px do not bring about. Judged
-    in pieces, so that a factor that is not quite whole shows it too, by the piece in the middle.
-    JPEG's own edges, 8 px apart, are left out, and so are pieces where nothing happens.
+    than the mean of the others, which neither JPEG's blocks nor a map's own squares of 8 or 16 px
+    bring about. Judged in pieces, so that a factor that is not quite whole shows it too, by the
+    piece in the middle; pieces where nothing happens are left out.
     """
     pieces = len(profile) // _PIECE_PX
     if not pieces:
         return 0.0
     period = _JPEG_PX if _JPEG_PX % factor == 0 else 2 * factor
     places = profile[: pieces * _PIECE_PX].reshape(pieces, -1, period)
-    places = np.median(places, axis=1)[:, :_CLEAR]
+    places = np.median(places, axis=1)
     places = places[places.max(axis=1) > _LIVELY]
     if not len(places):
         return 0.0
