@@ -6,7 +6,7 @@
 The script presses what a person would: accepts what each rule suggests to drop, settles every
 group of copies, looks at what is left and finishes. It drops what the labels call a fault and keeps
 the rest; without labels it keeps all that no rule drops. Marks are written to the data set: work on
-a copy. Writes figures.json, screenshots and kept.jpg, a sheet of what was kept.
+a copy. Writes figures.json, screenshots and kept.png, a sheet of what was kept.
 """
 
 import argparse
@@ -198,7 +198,7 @@ def main() -> None:
         finally:
             server.kill()
     page, figures["kept"] = kept_sheet(Dataset(args.dataset))
-    page.save(args.out / "kept.jpg", quality=85)
+    page.save(args.out / "kept.png")
     (args.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures, indent=1))
 

@@ -153,7 +153,7 @@ def test_comparing_says_what_each_picture_is(dataset: Dataset, page: Page) -> No
 
         press(page, "ArrowDown")
         texts = page.locator(".panel figcaption i").all_inner_texts()
-        assert texts == ["of the same map", "another floor: level 2"]
+        assert texts == ["in this group", "another floor: level 2"]
         press(page, "g")
         expect(page.locator("#compare")).to_be_hidden()
 
@@ -203,6 +203,21 @@ def test_a_rule_is_accepted_at_once(dataset: Dataset, page: Page) -> None:
         press(page, "ArrowDown Space")
         expect(page.locator("#search")).to_have_value("rule:dark")
         assert selected(page) == "Map 7"
+
+
+def test_the_undecided_run_dry(dataset: Dataset, page: Page) -> None:
+    """Under a filter what is decided goes and the next takes its place; undo brings it back."""
+    with served(dataset) as (_, url):
+        open_page(page, url)
+        press(page, "f Enter p p Escape p p p p p p")
+        expect(page.locator("#empty")).to_contain_text("Every picture is decided")
+        assert page.locator(".cell").count() == 0
+        press(page, "x Enter b Shift+P z")
+
+        assert selected(page) == "Map 7"
+        press(page, "Escape Home a p p")
+        assert selected(page) == "Map 0" and "stays on" not in said(page)
+        eventually(lambda: list(saved(dataset).values()).count("keep") == 7)
 
 
 def test_a_reload_resumes_and_undo_goes_on(dataset: Dataset, page: Page) -> None:

@@ -149,7 +149,7 @@ export class Compare {
     const relation = anchor === m ? undefined : this.pictures.relation(anchor, m);
     const kind = relation ? [KINDS[relation.kind] ?? relation.kind, relation.note] : [];
     if (!m.rule && m.copies[0] === m) return `stays for ${m.copies.length - 1} of these`;
-    if (!m.rule) return said(kind, ": ") || "of the same map";
+    if (!m.rule) return said(kind, ": ") || "in this group";
     return said([`${m.level === "drop" ? "drop?" : "look:"} ${rule(m)}`, m.reason, ...kind, ...m.also], " · ");
   }
 }

@@ -186,7 +186,7 @@ export class Deciding {
 }
 
 async function get(path) {
-  const response = await fetch(path);
+  const response = await fetch(path, { signal: AbortSignal.timeout(10_000) });
   if (!response.ok) throw new Error(response.statusText);
   return response.json();
 }

@@ -5,6 +5,7 @@
 
 const RETRY_MS = 1000;
 const MOST = 200;           // steps in one request
+const PATIENCE_MS = 30_000; // for an answer; sending again is harmless
 const client = Math.random().toString(36).slice(2, 10);
 let stamp = 0;
 
@@ -123,8 +124,9 @@ export class Outbox {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ key: this.key, ...body }),
+      signal: AbortSignal.timeout(PATIENCE_MS),
     });
-    const answer = await response.json();
+    const answer = await response.json().catch(() => ({}));
     if (response.ok) return answer;
     if (response.status === 409) this.hear("stale");
     const error = new Error(answer.error ?? response.statusText);
