@@ -67,7 +67,7 @@ def command(
             from mapmaker.studio.review import serve_review
 
             def tell(url: str) -> None:
-                say(f"Decide at {url} in your browser; Finish there goes on, Ctrl-C stops.")
+                say(f"Decide at {url} in your browser; ? shows the keys, Finish goes on.")
 
             serve_review(found, port=port, open_browser=True, ready=tell)
         packed = None
