@@ -143,6 +143,26 @@ def test_a_damaged_shard_alone_is_written_again(tmp_path):
     assert contents(folder) == before
 
 
+def test_finished_shards_without_a_card_are_used_again_if_whole(tmp_path):
+    """A run killed before its card leaves shards that say what they hold; a damaged one is remade,
+    and so are those of another recipe."""
+    dataset = make_dataset(tmp_path, count=24)
+    folder = dataset.shards(32)
+    shards = pack_all(dataset)[0].data["shards"]
+    before = contents(folder)
+    (folder / "card.json").unlink()
+    data = bytearray((folder / "00001.h5").read_bytes())
+    data[-5] ^= 1
+    (folder / "00001.h5").write_bytes(data)
+
+    done, _ = pack_all(dataset)
+
+    assert done.data["written"] == 1
+    assert contents(folder) == before
+    (folder / "card.json").unlink()
+    assert pack_all(dataset, squares=3)[0].data["written"] == shards
+
+
 def test_encoded_is_close_and_smaller(tmp_path):
     """JPEG shards hold the same samples within a few levels in a fraction of the bytes."""
     plain, small = make_dataset(tmp_path / "1"), make_dataset(tmp_path / "2")

@@ -1,8 +1,8 @@
 """The pack stage: look at every kept picture, deal its samples out to shards, write, list.
 
 The card is the one point at which new shards become the data set's: until it is replaced, the old
-card and every file it lists stay as they were. What a killed run had finished stands in
-packing.jsonl and is used again.
+card and every file it lists stay as they were. A shard that a killed run had finished says itself
+what it holds and is used again; where crops lie stands in looks.jsonl.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -21,13 +21,14 @@ from mapmaker.shards.config import PackConfig, digest
 from mapmaker.shards.crops import Crop
 from mapmaker.shards.deal import deal_samples, deal_shards, held_out
 from mapmaker.shards.publish import publish
+from mapmaker.shards.rows import written_before
 from mapmaker.shards.source import Look, Picture, look
 from mapmaker.shards.terms import Terms
 from mapmaker.shards.writer import ShardJob, write_shard
 from mapmaker.stopping import StopFlag, stoppable
 from mapmaker.workspace import Dataset, locked
 
-FINISHED, LOOKS = "packing.jsonl", "looks.jsonl"
+LOOKS = "looks.jsonl"
 AGAIN = "Run the same command again; what is finished is kept."
 
 
@@ -159,25 +160,26 @@ def _write(
     stop: StopFlag,
 ) -> Generator[Event, None, tuple[list[dict[str, Any]], int]]:
     """Write the shards that are not there yet; returns the card's lines, and how many are new."""
-    listed = card.get("shards", [])
-    before = {line["file"]: line for line in [*listed, *read_lines(folder / FINISHED)]}
+    listed = {line["file"]: line for line in card.get("shards", [])}
     lines = {}
     for job in jobs:
-        line = before.get(job.path.name)
-        if line and line["members"] == job.members and is_whole(folder, line):
+        line = listed.get(job.path.name)
+        if line is None:
+            line = written_before(job)
+        elif line["members"] != job.members or not is_whole(folder, line):
+            line = None
+        if line is not None:
             lines[job.path] = line
     todo = [job for job in jobs if job.path not in lines]
     if lines:
         yield Note(f"{len(lines)} of {len(jobs)} shards are there and whole; {len(todo)} to write.")
-    write_lines(folder / FINISHED, lines.values())
-    tidy(folder, [p.name for p in lines] + [line["file"] for line in listed])
+    tidy(folder, [*(path.name for path in lines), *listed])
     need_room(folder, sum(job.expected_bytes for job in todo))
 
     total = sum(len(job.samples) for job in jobs)
     for job, line, error in engine.imap(write_shard, todo):
         if error is not None:
             raise error
-        append_line(folder / FINISHED, line)
         lines[job.path] = line
         yield Step("pack", sum(x["count"] for x in lines.values()), total, "sample", "writing")
         if stop and len(lines) < len(jobs):
@@ -189,7 +191,6 @@ def _clear(folder: Path, card: Mapping[str, Any]) -> None:
     """Remove what the card does not list: older shards, torn files, notes for resuming."""
     tidy(folder, [line["file"] for line in card["shards"]])
     with speaking_of(folder):
-        (folder / FINISHED).unlink(missing_ok=True)
         (folder / LOOKS).unlink(missing_ok=True)
         for left in folder.glob(".beacon-*"):  # of a run on a cluster that was killed
             left.unlink(missing_ok=True)

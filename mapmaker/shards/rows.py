@@ -7,8 +7,9 @@ of all else in the row. So a flipped bit names its row, whatever it hit.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 
 from mapmaker.errors import UnsafeInput
@@ -17,6 +18,7 @@ from mapmaker.shards.structure import COLUMNS
 
 if TYPE_CHECKING:
     from mapmaker.shards.reader import Shards
+    from mapmaker.shards.writer import ShardJob
 
 SEALED = [name for name in COLUMNS if name != "seal"]
 
@@ -55,6 +57,29 @@ def damage(shards: "Shards", number: int) -> list[Damage]:
     if not whole and not found:
         found.append(Damage(None, "every row is whole, what describes the file is not"))
     return found
+
+
+def written_before(job: "ShardJob") -> dict[str, Any] | None:
+    """Return the card's line of a shard that a run which was ended had finished, None if none is.
+
+    A shard gets its name when it is whole, and says what it was made from; every bit is read.
+    """
+    from mapmaker.shards.reader import Shards, open_shard
+
+    path, folder = job.path, job.path.parent
+    if not path.is_file():
+        return None
+    line = {"file": path.name, "split": job.split, "count": len(job.samples)}
+    line |= {"bytes": path.stat().st_size, "members": job.members}
+    card = {"size": job.size, "layout": job.recipe["layout"], "shards": [line]}
+    try:
+        shards = Shards(folder, card, [open_shard(folder, card, line)])
+        with h5py.File(path, "r") as file:
+            same = file.attrs["members"] == job.members
+        line["sha256"] = sha256_of(path)
+        return line if same and not damage(shards, 0) else None
+    except (UnsafeInput, OSError, LookupError, ValueError):
+        return None
 
 
 def _changed(shards: "Shards", number: int, row: int, columns: Mapping[str, np.ndarray]) -> str:
