@@ -171,7 +171,7 @@ def test_keys_turn_with_their_picture() -> None:
     strangers = [clouds(seed) for seed in range(1, 9)]
     data = [keys(Shot(np.asarray(p))) for p in (*pictures, *strangers)]
 
-    met = meet(enumerate(data))
+    met = meet(enumerate(data), len(data))
 
     pairs = set(zip(met.one.tolist(), met.other.tolist(), strict=True))
     assert pairs == set(combinations(range(8), 2))
@@ -186,7 +186,7 @@ def test_slivers_and_blank_sheets_have_no_keys(size: tuple[int, int]) -> None:
     data = keys(Shot(np.asarray(blank)))
 
     assert data == b""
-    assert len(meet([(0, data), (1, data)]).one) == 0
+    assert len(meet([(0, data), (1, data)], 2).one) == 0
 
 
 def test_relate_opens_the_files_and_says_who_bears_the_mark(tmp_path: Path) -> None:

@@ -79,10 +79,11 @@ def near(kinds: Sequence[Hashes], limit: int) -> Near:
         turned = kind.reshape(len(kind), -1)
         telling = np.flatnonzero(_telling(turned[:, 0]))
         if len(turned) <= _FEW:
-            parts, full = _each_with_each(turned[telling], limit), 0
+            few = _each_with_each(turned[telling], limit)
+            parts, full = [(telling[i], telling[j], bits, o) for i, j, bits, o in few], 0
         else:
-            parts, full = _banded(turned[telling], limit)
-        found += [(telling[i], telling[j], bits, o) for i, j, bits, o in parts]
+            parts, full = _banded(turned, telling, limit)
+        found += parts
         if full:
             warnings.append(
                 f"{full} look-ups met more than {BUCKET} hashes that agree in many bits; copies "
@@ -144,14 +145,17 @@ def _each_with_each(hashes: Hashes, limit: int) -> list[Part]:
     return found
 
 
-def _banded(hashes: Hashes, limit: int) -> tuple[list[Part], int]:
-    """Return the pairs, some more than once, and how many look-ups met too full a bucket."""
-    crowd, first = _crowds(hashes[:, 0])
+def _banded(hashes: Hashes, telling: NDArray[np.intp], limit: int) -> tuple[list[Part], int]:
+    """Return the pairs of some rows, some more than once; how many look-ups met too full a bucket.
+
+    The hashes themselves, most of the memory, are not copied.
+    """
+    crowd, first = (telling[found] for found in _crowds(hashes[telling, 0]))
     found: list[Part] = []
     if len(crowd):
         none = np.zeros(len(crowd), np.uint8)
         found.append((np.minimum(crowd, first), np.maximum(crowd, first), none, none))
-    left = np.setdiff1d(np.arange(len(hashes)), crowd, assume_unique=True)
+    left = np.setdiff1d(telling, crowd, assume_unique=True)
     full = 0
     for shifts in _plan(len(left), limit, hashes.shape[1]):
         table = _Table(hashes[left, 0], shifts)

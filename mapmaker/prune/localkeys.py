@@ -23,8 +23,8 @@ STEP = 2 ** (1 / 3)  # from one size to the next
 VOTES = 3  # keys in common that lie alike (of 14,000 pairs of unlike maps 0.2 % have so many)
 
 # (keys at most, bits at most): what the join can ask of so many in a minute.
-_BITS = ((60_000, 7), (400_000, 5), (2_000_000, 3))
-_MOST_KEYS, _LEAST_KEYS = 2_000_000, 16  # all together; of a picture
+_BITS = ((60_000, 7), (400_000, 5), (1_000_000, 3))
+_MOST_KEYS, _LEAST_KEYS = 1_000_000, 16  # all together (200 MB); of a picture
 _REACH, _PATCH, _WAVES = 12, 16, 8  # half a patch [px of its level], its samples, waves a side
 _CELLS = 6  # the picture is cut in 6 x 6, and each cell gives its strongest first
 _WEAKEST = 8  # eighths of a grey level a blob stands out at least
@@ -66,7 +66,8 @@ def keys(shot: Shot) -> bytes:
         if min(w, h) < 2 * _REACH + 8:
             break
         if size:
-            level = cv2.resize(level, (w, h), interpolation=cv2.INTER_LINEAR)
+            smaller = cv2.resize(level, (w, h), interpolation=cv2.INTER_LINEAR)
+            level = smaller.astype(np.float32, copy=False)
         found.append(_level(level, size, budget, (width / w, height / h)))
     if not found:
         return b""
@@ -75,12 +76,15 @@ def keys(shot: Shot) -> bytes:
     return bytes([width // 2, height // 2]) + rows.tobytes() if len(rows) else b""
 
 
-def meet(pictures: Iterable[tuple[int, bytes]]) -> Met:
-    """Return the pairs of pictures (number, keys) with at least VOTES keys that lie alike."""
-    seen = [(number, data) for number, data in pictures if data]
-    each = _MOST_KEYS // max(1, len(seen))
+def meet(pictures: Iterable[tuple[int, bytes]], count: int) -> Met:
+    """Return the pairs of pictures (number, keys) with at least VOTES keys that lie alike.
+
+    count is how many pictures there may be; the more, the fewer keys of each are held.
+    """
+    each = _MOST_KEYS // max(1, count)
     if each < _LEAST_KEYS:
-        return Met(*_none(), (f"Parts are not looked for among {len(seen)} pictures.",))
+        return Met(*_none(), (f"Parts are not looked for among {count} pictures.",))
+    seen = [(number, data[: 2 + each * _ROW.itemsize]) for number, data in pictures if data]
     numbers = np.array([number for number, _ in seen], np.int64)
     sizes = np.array([(2 * data[0], 2 * data[1]) for _, data in seen], float).reshape(-1, 2)
     rows = [np.frombuffer(data, _ROW, offset=2)[:each] for _, data in seen]
@@ -105,7 +109,7 @@ def meet(pictures: Iterable[tuple[int, bytes]]) -> Met:
         turn = int(close.orientation[some[0]])
         if (i, j) not in met and _votes(a, b, turn, sizes[j]) >= VOTES:
             met.add((i, j))
-    cut = max(len(r) for r in rows) > each or limit < _BITS[0][1]
+    cut = max(len(r) for r in rows) >= each or limit < _BITS[0][1]
     few = (f"Parts are looked for by {each} keys a picture at most, {limit} bits apart.",)
     pairs = np.sort(numbers[np.array(sorted(met), np.int64).reshape(-1, 2)], axis=1)
     return Met(pairs[:, 0], pairs[:, 1], (*close.warnings, *(few if cut else ())))
@@ -115,7 +119,7 @@ def _level(
     grey: NDArray[np.float32], size: int, budget: int, scale: tuple[float, float]
 ) -> tuple[NDArray, NDArray[np.float64]]:
     """Return the rows of one level's keys and their order: the strongest of each cell first."""
-    soft = cv2.GaussianBlur(grey, (7, 7), 1.2)
+    soft = cv2.GaussianBlur(grey, (7, 7), 1.2).astype(np.float32, copy=False)
     blobs = soft - cv2.GaussianBlur(soft, (9, 9), 1.6)
     strong = cv2.convertScaleAbs(blobs, alpha=8)
     peaks = (strong == cv2.dilate(strong, np.ones((5, 5), np.uint8))) & (strong > _WEAKEST)

@@ -47,7 +47,7 @@ def candidates(catalogue: Catalogue, store: FeatureStore, config: PruneConfig) -
     at = catalogue.find(ids)
     here = np.flatnonzero(at >= 0)
     pairs = near([phash[here], dhash[here]], allowed(config.near, len(catalogue)))
-    met = meet(_keys_of(catalogue, store))
+    met = meet(_keys_of(catalogue, store), len(catalogue))
     columns = [
         np.concatenate([at[here][pairs.one], met.one]),
         np.concatenate([at[here][pairs.other], met.other]),

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from mapmaker.prune.database import Database
 from mapmaker.prune.features import VERSION, Features
 
-_LAYOUT = 3  # raise it when a table changes: older files are emptied and measured again
+_LAYOUT = 4  # raise it when a table changes: older files are emptied and measured again
 _PAGE = 500  # SQLite takes at least 999 values in one query
 _BLOBS = tuple(f.name for f in fields(Features) if f.type in (bytes, "bytes"))
 ORIENTATIONS = 8
 
-_TABLES = ("features", "relations", "suggestions")
+_TABLES = ("features", "relations", "suggestions", "notes")
 _SCHEMA = f"""
 CREATE TABLE features (
     id TEXT PRIMARY KEY, version INTEGER NOT NULL, lasting INTEGER NOT NULL,
@@ -34,6 +34,7 @@ CREATE TABLE relations (
     PRIMARY KEY (one, other)
 ) WITHOUT ROWID;
 CREATE TABLE suggestions (id TEXT PRIMARY KEY, data TEXT NOT NULL);
+CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 Ids = NDArray[np.bytes_]
@@ -164,6 +165,16 @@ class FeatureStore:
             last = (page[-1]["one"], page[-1]["other"])
             for row in page:
                 yield row["one"], row["other"], json.loads(row["data"])
+
+    def noted(self, name: str) -> str:
+        """Return what was last noted under a name, or ""."""
+        found = self._db.rows("SELECT value FROM notes WHERE name = ?", name)
+        return found[0]["value"] if found else ""
+
+    def note(self, name: str, value: str) -> None:
+        """Note a value under a name."""
+        with self._db.transaction() as sql:
+            sql.execute("REPLACE INTO notes (name, value) VALUES (?, ?)", (name, value))
 
     def suggestions(self) -> dict[str, dict]:
         """Return what the last prune suggested, by picture id."""

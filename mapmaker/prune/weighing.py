@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import chain, islice
 
 import numpy as np
@@ -24,6 +25,7 @@ from mapmaker.prune.variants import VERSION, Relation
 from mapmaker.workspace import Dataset
 
 Indices = NDArray[np.int64]
+COMPARED = "compared"  # the note that says for which pictures all pairs were
 FAR = 64  # bits of a pair that was not found by its hashes
 PART = 500  # pictures weighed at once; more when more hang together
 
@@ -73,11 +75,26 @@ class Scales:
         self._one = self._other = np.empty(0, np.int64)
 
     def relate(self, workers: Workers) -> Iterator[Event]:
-        """Compare the pairs that nobody has compared, yielding events."""
-        found = candidates(self.catalogue, self.store, self.config)
-        yield from map(Note, found.warnings)
-        yield from relate_new(self.dataset, self.catalogue, self.store, workers, found)
+        """Compare the pairs that nobody has compared, yielding events.
+
+        With the same pictures as last time there are none, and none are looked for.
+        """
+        asked = self._asked()
+        if self.store.noted(COMPARED) != asked:
+            found = candidates(self.catalogue, self.store, self.config)
+            yield from map(Note, found.warnings)
+            yield from relate_new(self.dataset, self.catalogue, self.store, workers, found)
+            pairs = self._ids(found.one, found.other)
+            if None not in self.store.known_relations(pairs, VERSION):
+                self.store.note(COMPARED, asked)
         self._one, self._other = self._related()
+
+    def _asked(self) -> str:
+        """Return a fingerprint of everything that decides which pairs are to be compared."""
+        digest = sha256(f"{VERSION} {self.config.near} ".encode())
+        digest.update(self.catalogue.ids.tobytes())
+        digest.update(self.store.known_ids().tobytes())
+        return digest.hexdigest()
 
     def _related(self) -> tuple[Indices, Indices]:
         """Return all pairs that are related, sorted: those found when the data set was smaller,
