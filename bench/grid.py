@@ -5,7 +5,7 @@
 
 DIR are a folder of maps with PROVENANCE.csv (file, original path, source_map) and one of Universal
 VTT files and Foundry scenes with PROVENANCE.csv each. Maps are split in two halves by source_map:
-cuts are fitted on the first, the second checks them. An octave error is a half, a third, one and a
+the first alone gives the cuts on the score, the second checks them. An octave error is a half, a third, one and a
 half, two, three ... of the true size.
 """
 
@@ -107,7 +107,7 @@ def main() -> int:
     )
     parser.add_argument("--maps", type=Path)
     parser.add_argument("--vtt", type=Path)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     if options.maps and options.vtt:

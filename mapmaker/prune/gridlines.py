@@ -175,9 +175,9 @@ def _every(lines: Sequence[Floats], times: int) -> tuple[float, tuple[float, ...
     """Return how weak the next strongest lines are beside every `times`-th one, and how sure.
 
     First their share of the strongest's height, then for each direction the difference in standard
-    errors (Welch's t). On 46 maps with squares: every second line of half their squares 0.6 at
-    most with t together 4.2 at least; of their own squares 0.39 at least and 4.5 at most, never
-    both (the walls of rooms of even size).
+    errors (Welch's t). Of 72 real maps whose squares were found: half, a third and a fifth of their
+    squares give a share of 0.57 at most and t together 4.6 at least in 138 of 142 cases; their own
+    squares never both (0.48 at least, 4.3 at most; the walls of rooms of even size).
     """
     top, rest, sure = 0.0, 0.0, []
     for heights in lines:
