@@ -36,9 +36,9 @@ def export(dataset: Dataset, config: ExportConfig, home: Path) -> Iterator[Event
     stock = of_pictures(dataset) if config.whole else of_samples(dataset, config.size)
     out = config.out or home / "exports" / f"{stock.name}-{config.to}"
     identity = {"form": config.to, "tool": f"mapmaker {__version__}", "tar_mb": config.tar_mb}
-    identity |= {"contents": stock.fingerprint()}
+    identity |= {"contents": stock.fingerprint()}  # reads every line once: minutes for millions
     if _is_there(out, identity):
-        _remember(dataset, out, stock)
+        _remember(dataset, out, stock, identity["contents"])
         yield Note(f"{out} already holds this; nothing to do.")
         yield _done(dataset, config, out, read_json(out / RECEIPT))
         return
@@ -47,23 +47,22 @@ def export(dataset: Dataset, config: ExportConfig, home: Path) -> Iterator[Event
         _prepare(beside, identity)
         need_room(beside, int(stock.expected_bytes * 1.1) - _size(beside))
         left_out = yield from _write(stock, config, beside, stop)
-        receipt = _describe(stock, config, beside) | {"identity": identity, "left_out": left_out}
-        (beside / PLAN).unlink()
+        receipt = {"identity": identity, "left_out": left_out}
+        receipt |= _describe(stock, config, beside, identity["contents"])
         write_json(beside / RECEIPT, receipt)
+        (beside / PLAN).unlink()
         with speaking_of(out):
             (beside / ".lock").unlink()
             if out.is_dir():
                 out.rmdir()  # it is empty, or `_is_there` had refused it
             beside.rename(out)
             sync(out.parent)
-    _remember(dataset, out, stock)
+    _remember(dataset, out, stock, identity["contents"])
     yield _done(dataset, config, out, receipt)
 
 
-def _remember(dataset: Dataset, out: Path, stock: Stock) -> None:
-    remember_exported(
-        dataset, out, stock.fingerprint(), {i.columns["picture"] for i in stock.items()}
-    )
+def _remember(dataset: Dataset, out: Path, stock: Stock, sha256: str) -> None:
+    remember_exported(dataset, out, sha256, {item.columns["picture"] for item in stock.items()})
 
 
 def _is_there(out: Path, identity: dict[str, Any]) -> bool:
@@ -80,8 +79,11 @@ def _is_there(out: Path, identity: dict[str, Any]) -> bool:
 
 def _prepare(beside: Path, identity: dict[str, Any]) -> None:
     """Keep what a killed run of this very export left; clear away what another one did."""
-    plan = beside / PLAN
+    plan, receipt = beside / PLAN, beside / RECEIPT
     if plan.is_file() and read_json(plan) == identity:
+        return
+    if receipt.is_file() and read_json(receipt)["identity"] == identity:
+        write_json(plan, identity)  # only its name was missing
         return
     for path in beside.iterdir():
         if path.name != ".lock":
@@ -107,7 +109,7 @@ def _write(
     return left_out
 
 
-def _describe(stock: Stock, config: ExportConfig, beside: Path) -> dict[str, Any]:
+def _describe(stock: Stock, config: ExportConfig, beside: Path, sha256: str) -> dict[str, Any]:
     """Write README.md and croissant.json; return what the receipt says of the files."""
     form = FORMS[config.to]
     counts, files, distribution, records = form.tell(stock.items, beside)
@@ -115,11 +117,14 @@ def _describe(stock: Stock, config: ExportConfig, beside: Path) -> dict[str, Any
     made = [f"Written by mapmaker {__version__}."]
     head = yaml_head(stock.facts, stock.count, files)
     write_atomic(beside / "README.md", head + sections(stock.facts, text, made))
-    version = stock.fingerprint()[:12]
     how = "As packed: cropped along the grid, turned and mirrored." if not config.whole else "None."
-    told = describe(stock.facts, stock.about, version, stock.made, distribution, records, how)
+    told = describe(stock.facts, stock.about, sha256[:12], stock.made, distribution, records, how)
     write_atomic(beside / "croissant.json", to_text(told))
-    return {"count": sum(counts.values()), "splits": counts, "bytes": _size(beside)}
+    return {
+        "count": sum(counts.values()),
+        "splits": counts,
+        "bytes": sum(_size(beside / split) for split in counts),
+    }
 
 
 def _size(folder: Path) -> int:
