@@ -1,5 +1,6 @@
 """Killed, starved of room, damaged: running the same command again always finishes the work."""
 
+import errno
 import json
 import os
 import random
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from shard_tools import contents, kept_from_file, make_dataset, pack_all
 
+from mapmaker.errors import MissingPart
 from mapmaker.events import Step
 from mapmaker.shards.config import PackConfig
 from mapmaker.shards.pack import pack
@@ -24,6 +26,7 @@ import sys, json
 from pathlib import Path
 import mapmaker.shards.pack as stage
 from mapmaker.errors import MapmakerError
+from mapmaker.errors import MissingPart
 from mapmaker.events import Step
 from mapmaker.shards.config import PackConfig
 from mapmaker.workspace import Dataset
@@ -166,6 +169,48 @@ def descendants(pid: int) -> list[int]:
         for child in map(int, path.read_text().split()):
             below += [child, *descendants(child)]
     return below
+
+
+def test_too_little_room_is_said_before_writing(tmp_path, monkeypatch):
+    """The disk is asked first; what stood there still stands."""
+    monkeypatch.setattr("mapmaker.shards.pack.kept", kept_from_file)
+    dataset = make_dataset(tmp_path)
+    pack_all(dataset)
+    before = contents(dataset.shards(32))
+    free = type("Usage", (), {"free": 5000})
+    monkeypatch.setattr("mapmaker.files.shutil.disk_usage", lambda path: free)
+
+    with pytest.raises(MissingPart, match="has 0 MB free") as caught:
+        pack_all(dataset, seed=5)
+
+    assert caught.value.exit_code == 5
+    now = contents(dataset.shards(32))
+    assert {name: now[name] for name in before} == before
+
+
+@pytest.mark.parametrize("layout", ["raw", "encoded"])
+def test_a_disk_that_fills_up_is_one_clear_error(tmp_path, monkeypatch, layout):
+    """When the room is taken meanwhile the file is named, nothing torn stays, and it can go on."""
+    monkeypatch.setattr("mapmaker.shards.pack.kept", kept_from_file)
+    dataset = make_dataset(tmp_path, count=24)
+    folder = dataset.shards(32)
+    calls = []
+
+    def third_is_one_too_many(handle, offset, length):
+        calls.append(length)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mapmaker.shards.writer.os.posix_fallocate", third_is_one_too_many)
+        with pytest.raises(MissingPart, match=r"disk is full; .*00002\.h5") as caught:
+            pack_all(dataset, layout=layout, shard_mb=0.01)
+
+    assert "run the same command again" in caught.value.hint
+    assert sorted(p.name for p in folder.glob("*.h5")) == ["00000.h5", "00001.h5"]
+    assert not list(folder.glob("*.tmp")) and not list(folder.glob(".*.tmp"))
+    done, _ = pack_all(dataset, layout=layout, shard_mb=0.01)
+    assert done.data["written"] == done.data["shards"] - 2
 
 
 def words_of(pid: int) -> bytes:
