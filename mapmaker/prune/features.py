@@ -175,7 +175,8 @@ def _page_thumb(shot: Shot) -> bytes:
     height, width = shot.small.shape[:2]
     scale = min(1.0, PAGE_THUMB_PX / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(shot.small, size, interpolation=cv2.INTER_AREA)
+    # Not quite halved: two pixels beside each other are area enough, and far faster.
+    small = cv2.resize(shot.small, size, interpolation=cv2.INTER_LINEAR)
     options = [cv2.IMWRITE_JPEG_QUALITY, _THUMB_QUALITY]
     _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), options)
     return jpeg.tobytes()

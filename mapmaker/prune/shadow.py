@@ -71,8 +71,9 @@ def _slopes(grey: NDArray, sigma: float) -> tuple[Floats, Floats]:
 
 def _sum(across: Floats, down: Floats, weight: NDArray) -> tuple[float, float]:
     # Darkness grows against the slopes of brightness.
+    high, wide = (n // _TILES * _TILES for n in weight.shape)  # whole factors are far faster
     parts = [
-        cv2.resize(-weight * slope, (_TILES, _TILES), interpolation=cv2.INTER_AREA)
+        cv2.resize((-weight * slope)[:high, :wide], (_TILES, _TILES), interpolation=cv2.INTER_AREA)
         for slope in (across, down)
     ]
     x, y = (float(part.sum()) for part in parts)
