@@ -6,10 +6,14 @@ import pytest
 from prune_pictures import add, make_dataset, painted, suggested
 
 from mapmaker.events import finish
+from mapmaker.prune.candidate import Picture
 from mapmaker.prune.config import PruneConfig
+from mapmaker.prune.features import Features
+from mapmaker.prune.groups import groups
 from mapmaker.prune.kept import kept
 from mapmaker.prune.names import building
 from mapmaker.prune.prune import prune
+from mapmaker.prune.variants import Relation
 
 SMALL = PruneConfig(min_side_px=32)
 AUTO = PruneConfig(min_side_px=32, auto=True)
@@ -38,7 +42,7 @@ def test_one_map_id_is_one_group_and_keeps_its_best_resolution(tmp_path: Path) -
     """Of the dpi versions of a page the highest stays; another picture of the page stays too."""
     dataset = make_dataset(tmp_path)
     page = {"map_id": "2004-05/crypt"}
-    low = add(dataset, "1.png", painted(1, 100), dpi=72, **page)
+    low = add(dataset, "1.png", painted(1, 200).resize((100, 100)), dpi=72, **page)
     high = add(dataset, "2.png", painted(1, 200), dpi=150, **page)
     add(dataset, "3.png", painted(2, 100), dpi=72, **page)
 
@@ -81,3 +85,51 @@ def test_groups_keep_their_names_when_pictures_join(tmp_path: Path) -> None:
     after = {row["file"]: row["group"] for row in kept(dataset)}
     assert {file: after[file] for file in before} == before
     assert [after[f"pictures/{n} better.jpg"] for n in range(6)] == list(before.values())
+
+
+def fakes(*names: str) -> list[Picture]:
+    return [Picture({"file": f"pictures/{n * 4}.png"}, Features(id=n * 20), None) for n in names]
+
+
+def tie(one: str, other: str, kind: str = "crop") -> Relation:
+    return Relation(one * 20, other * 20, kind)
+
+
+def test_the_whole_ties_its_parts_together() -> None:
+    """Two parts that share nothing are of one group through their whole, and a stranger is not."""
+    named = groups(fakes("a", "b", "c", "d"), [tie("b", "a"), tie("b", "c")], {})
+
+    assert named["a" * 20] == named["b" * 20] == named["c" * 20] == "a" * 16
+    assert named["d" * 20] == "d" * 16
+
+
+def test_strangers_that_leave_change_no_name() -> None:
+    """Groups keep their names when a stranger, or the picture they were named after, goes."""
+    pictures, ties = fakes("a", "b", "c", "d"), [tie("a", "b"), tie("a", "c"), tie("b", "c")]
+    before = groups(pictures, ties, {})
+
+    without_stranger = groups(pictures[:3], ties, before)
+    without_founder = groups(pictures[1:], ties, before)
+
+    assert without_stranger == {id: before[id] for id in without_stranger}
+    assert without_founder == {id: before[id] for id in without_founder}
+
+
+def test_what_breaks_off_takes_a_name_of_its_own() -> None:
+    """When the whole goes, its parts are two groups: one keeps the name, never both."""
+    pictures, ties = fakes("a", "b", "c"), [tie("b", "a"), tie("b", "c")]
+    before = groups(pictures, ties, {})
+
+    after = groups([pictures[0], pictures[2]], ties, before)
+
+    assert after == {"a" * 20: "a" * 16, "c" * 20: "c" * 16}
+
+
+def test_two_groups_that_meet_take_the_older_name_of_one() -> None:
+    """A relation found later joins two groups under one of their names."""
+    pictures = fakes("a", "b", "c", "d")
+    before = groups(pictures, [tie("a", "b"), tie("c", "d")], {})
+
+    after = groups(pictures, [tie("a", "b"), tie("c", "d"), tie("b", "c", "floor")], before)
+
+    assert set(after.values()) == {before["a" * 20]}

@@ -124,7 +124,7 @@ def _points(rgb: Pixels) -> tuple[Points, NDArray[np.float32]]:
     """Return (n, 3) x, y [px of the view], angle [degrees] of its points, and (n, 128) signs."""
     small = reduced(rgb, _FIND_PX)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    found, signs = cv2.SIFT_create(nfeatures=_POINTS, contrastThreshold=0.02).detectAndCompute(
+    found, signs = cv2.SIFT.create(nfeatures=_POINTS, contrastThreshold=0.02).detectAndCompute(
         grey, None
     )
     if signs is None or not found:

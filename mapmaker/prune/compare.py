@@ -13,6 +13,7 @@ _SHAPE_PX, _BLOCK_PX = 384, 16
 _SOFT = 1.5  # pixels: the shape is the same under grain, blur and the lines of a grid
 _LIKE = 0.6  # a block that correlates so well shows the same thing
 _COLOUR_PX = 64
+_BLACK = 8.0  # levels: darker than this nothing is painted
 _COLOURED = 4.0  # levels off grey: less is grey with the noise of an encoding
 _FAINT, _NOISE = 10.0, 3.0  # a spot differs by more levels than this, and than this times the noise
 _LINE = 4.0  # levels a row or column must be off its neighbours (blocks of JPEG q30: 2..3)
@@ -20,7 +21,6 @@ _ALONE = 0.5  # and this share of it must be missing in the other picture
 _LEAST_LINES, _LEAST_PERIOD_PX = 3, 12
 _PARTS = 4  # a line runs through most quarters of the picture, the edge of a logo through one
 _SHARPER = 1.5  # times the grain of the other: one of them was blurred or enlarged
-_ENLARGED, _BLURRED = 0.3, 0.6  # of the finest detail of the other: less was never there
 _LETTER_PX = 24  # a smaller piece is noise of encoding
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -78,7 +78,8 @@ class Spots:
 
     area is the share of the ground in coherent spots, rim the share of that near an edge, glass
     how far the ground shows through (1: all, 0: opaque), edge which picture (0 or 1) has an edge
-    all around the spots: it bears them. scattered is the share of pixels in no spot.
+    all around the spots: it bears them. scattered is the share of pixels in no spot; hue is the
+    cosine between the spots' colours in both, 1 when either has none.
     """
 
     area: float
@@ -86,6 +87,7 @@ class Spots:
     glass: float
     bearer: int
     scattered: float
+    hue: float = 1.0
 
 
 def laid(one: View, other: View, fit: Fit) -> Overlap | None:
@@ -139,9 +141,12 @@ def colour(seen: Overlap) -> Colour:
     a, b = (
         cv2.resize(p, size, interpolation=cv2.INTER_AREA).reshape(-1, 3) for p in (seen.a, seen.b)
     )
-    lines = [_line(a[:, c], b[:, c]) for c in range(3)]
-    gain, offset = (tuple(line[i] for line in lines) for i in (0, 1))
-    left = np.abs(a * np.float32(gain) + np.float32(offset) - b).mean(axis=1)
+    red, green, blue = (_line(a[:, c], b[:, c]) for c in range(3))
+    gain, offset = (red[0], green[0], blue[0]), (red[1], green[1], blue[1])
+    left = np.abs(a * np.array(gain) + np.array(offset) - b).mean(axis=1)
+    use = _painted(a, b)
+    use = use[left[use] <= np.percentile(left[use], 80)]  # a title has its own colours
+    a, b, left = a[use], b[use], left[use]
     return Colour(
         gain=gain,
         offset=offset,
@@ -160,7 +165,7 @@ def spots(seen: Overlap, tone: Colour | None = None) -> Spots:
     A pixel differs when it is beyond all its neighbours' values in the other picture: a shift of
     half a pixel, ringing and blur do not count.
     """
-    a = seen.a if tone is None else seen.a * np.float32(tone.gain) + np.float32(tone.offset)
+    a = seen.a if tone is None else _toned(seen.a, tone)
     a, b = _equally_sharp(a @ _GREY, seen.b @ _GREY)
     off = np.maximum(_beyond(a, b), _beyond(b, a))
     noise = np.percentile(off, [75, 88])  # an overlay covers less than the rest
@@ -174,39 +179,16 @@ def spots(seen: Overlap, tone: Colour | None = None) -> Spots:
     near_x = np.minimum(x, width - 1 - x) < 0.15 * width
     near_y = np.minimum(y, height - 1 - y) < 0.15 * height
     glass, bearer = _glass(a, b, spot)
-    return Spots(float(spot.mean()), float((near_x | near_y).mean()), glass, bearer, scattered)
+    rim = float((near_x | near_y).mean())
+    hue = _same_hues(seen.a[spot], seen.b[spot])
+    return Spots(float(spot.mean()), rim, glass, bearer, scattered, hue)
 
 
 def lines(seen: Overlap, tone: Colour | None = None) -> tuple[int, int]:
     """Return how many evenly spaced columns and rows run through one picture only."""
-    a = seen.a if tone is None else seen.a * np.float32(tone.gain) + np.float32(tone.offset)
+    a = seen.a if tone is None else _toned(seen.a, tone)
     a, b = a @ _GREY, seen.b @ _GREY
     return _comb(a, b), _comb(a.T, b.T)
-
-
-def softer(one: View, other: View, times: float) -> int:
-    """Return which of two (0, 1) was enlarged or blurred, or -1: what its size promises is missing.
-
-    times is how many times as large (a side) the one is. We weigh the waves that only a picture
-    so much larger can show: of an enlarged one next to nothing is left.
-    """
-    factor = max(times, 1 / times, 1.5)
-    left = [_finest(view.centre, factor) for view in (one, other)]
-    if 0.97 < times < 1.03:
-        low = int(left[1] < left[0])
-        return low if left[low] < _BLURRED * left[1 - low] else -1
-    large = 0 if times > 1 else 1
-    return large if left[large] < _ENLARGED * left[1 - large] else -1
-
-
-def _finest(grey: Pixels, factor: float) -> float:
-    """Return the strength [levels] of the waves that are lost in shrinking `factor` times."""
-    height, width = grey.shape
-    window = np.hanning(height)[:, None] * np.hanning(width)[None, :]
-    energy = np.abs(np.fft.rfft2((grey - grey.mean()) * window)) ** 2
-    rows, columns = np.abs(np.fft.fftfreq(height))[:, None], np.fft.rfftfreq(width)[None, :]
-    lost = np.maximum(rows, columns) > min(0.45, 0.55 / factor)
-    return float(np.sqrt(energy[lost].sum())) / (height * width) ** 0.5
 
 
 def _cut(rgb: Pixels, box: Box, size: tuple[int, int]) -> Floats:
@@ -225,6 +207,11 @@ def _cut(rgb: Pixels, box: Box, size: tuple[int, int]) -> Floats:
     return part.astype(np.float32, copy=False)
 
 
+def _toned(a: Floats, tone: Colour) -> Floats:
+    """Return the one in the colours of the other."""
+    return a * np.array(tone.gain, np.float32) + np.array(tone.offset, np.float32)
+
+
 def _line(a: NDArray, b: NDArray) -> tuple[float, float]:
     """Return gain and offset of b against a; what most values agree on, outliers left out."""
     keep = np.ones(len(a), bool)
@@ -238,6 +225,12 @@ def _line(a: NDArray, b: NDArray) -> tuple[float, float]:
     return gain, offset
 
 
+def _painted(a: NDArray, b: NDArray) -> NDArray[np.intp]:
+    """Return which colours (n, 3) are not of a black surround in both; all when hardly any is."""
+    shown = np.flatnonzero(np.maximum(a.mean(axis=1), b.mean(axis=1)) > _BLACK)
+    return shown if len(shown) > 0.05 * len(a) else np.arange(len(a))
+
+
 def _hues(colours: NDArray) -> float:
     """Return the spread of colours (n, 3) across their main direction, over that along it."""
     along, across, _ = np.linalg.svd(colours - colours.mean(axis=0), compute_uv=False)
@@ -247,8 +240,6 @@ def _hues(colours: NDArray) -> float:
 def _same_hues(a: NDArray, b: NDArray) -> float:
     """Return the cosine between what makes a and b (n, 3) coloured; 1 when either hardly is."""
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
-    off = np.linalg.norm(a - b, axis=1)
-    a, b = (p[off <= np.percentile(off, 80)] for p in (a, b))  # a title has its own colours
     sizes = np.linalg.norm(a), np.linalg.norm(b)
     if min(sizes) < _COLOURED * a.size**0.5:
         return 1.0
@@ -279,7 +270,7 @@ def _coherent(hit: NDArray[np.bool_]) -> NDArray[np.bool_]:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     large = stats[:, cv2.CC_STAT_AREA] >= _LETTER_PX
     large[0] = False
-    return large[labels]
+    return large[np.asarray(labels)]
 
 
 def _glass(a: NDArray, b: NDArray, spot: NDArray[np.bool_]) -> tuple[float, int]:

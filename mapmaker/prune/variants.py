@@ -15,9 +15,9 @@ from mapmaker.prune.compare import (
     laid,
     lines,
     shape,
-    softer,
     spots,
 )
+from mapmaker.prune.detail import softer
 
 VERSION = "1"  # raise it when an answer may change: remembered relations are asked again
 
@@ -214,6 +214,8 @@ def _copy(one: View, other: View, fit: Fit, seen: Overlap, tone: Colour) -> Told
     times = (one.size[0] * one.size[1] / (other.size[0] * other.size[1])) ** 0.5
     soft = softer(one, other, times) if share > _PART else -1
     if marks.area > (_SPOT if soft < 0 else _SOFT_SPOT):
+        if marks.hue < _SAME_HUES and marks.glass > _GLASS:
+            return Told("recolour", fit.orientation, note="in other colours")
         if not _overlaid(marks):
             if share < _PART:
                 return None
