@@ -93,7 +93,7 @@ def test_every_key_is_on_the_sheet(dataset: Dataset, page: Page) -> None:
     assert {"p", "k", "x", "d", "u", "z", "shift+z", "enter", "e", "b", "shift+p", "?"} <= set(
         bound
     )
-    places = [(key, mode) for e in table for key in e["keys"] for mode in e["where"].split()]
+    places = [(key, mode) for e in table for key in e["keys"] for mode in e["where"]]
     assert len(places) == len(set(places)), "two meanings for one key"
 
 

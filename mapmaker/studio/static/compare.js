@@ -1,14 +1,15 @@
 // A group side by side: what each picture is to the one that stays, all at one scale.
 
 import { source } from "/static/loupe.js";
-import { WORDS, rule } from "/static/grid.js";
+import { WORDS, level, rule } from "/static/words.js";
 
 const byId = (id) => document.getElementById(id);
 const TEXT_PX = 92;
 const KINDS = {
-  exact: "the same pixels", reencode: "saved again", resized: "another size", dpi: "another resolution",
-  turned: "turned or mirrored", watermark: "with a watermark", crop: "a part", grid: "with or without a grid",
-  lighting: "another light", recolour: "other colours", floor: "another floor",
+  exact: "the same pixels", reencode: "saved again", resized: "another size",
+  dpi: "another resolution", turned: "turned or mirrored", watermark: "with a watermark",
+  crop: "a part", grid: "with or without a grid", lighting: "another light",
+  recolour: "other colours", floor: "another floor",
 };
 
 export class Compare {
@@ -63,11 +64,13 @@ export class Compare {
     const shapes = page.map((m) => this.shape(m));
     const fits = shapes.map(([w, h]) => Math.min(width / w, height / h));
     const scale = Math.min(...fits, 1 / devicePixelRatio);
-    this.room.replaceChildren(...page.map((m, i) => this.panel(m, shapes[i], this.oneSize ? fits[i] : scale)));
+    const drawn = (i) => (this.oneSize ? fits[i] : scale);
+    this.room.replaceChildren(...page.map((m, i) => this.panel(m, shapes[i], drawn(i))));
     for (const m of this.images.keys()) if (!page.includes(m)) this.images.delete(m);
     const last = first + page.length;
     byId("compare-place").textContent = `${first + 1}-${last} of ${members.length}`;
-    byId("compare-scale").textContent = this.oneSize ? "one size for all" : `one scale for all, ${Math.round(scale * devicePixelRatio * 100)} %`;
+    const percent = Math.round(scale * devicePixelRatio * 100);
+    byId("compare-scale").textContent = this.oneSize ? "one size for all" : `one scale for all, ${percent} %`;
   }
 
   perPage() { return this.room.clientWidth < 600 ? 2 : this.room.clientWidth < 1000 ? 4 : 6; }
@@ -115,7 +118,8 @@ export class Compare {
       frame.textContent = m.problem;
     } else {
       const image = this.image(m);
-      Object.assign(image.style, { width: `${m.width * scale}px`, height: `${m.height * scale}px`, transform: this.css(m) });
+      const size = { width: `${m.width * scale}px`, height: `${m.height * scale}px` };
+      Object.assign(image.style, size, { transform: this.css(m) });
       frame.append(image);
     }
     const text = document.createElement("figcaption");
@@ -123,7 +127,7 @@ export class Compare {
     name.textContent = m.name;
     const facts = document.createElement("span");
     const size = m.problem ? "" : `${m.width} × ${m.height}`;
-    facts.textContent = [WORDS[m.state], size, turn ? "turned to match" : ""].filter(Boolean).join(" · ");
+    facts.textContent = said([WORDS[m.state], size, turn ? "turned to match" : ""], " · ");
     const what = document.createElement("i");
     what.dataset.level = m.rule ? m.level : m.copies[0] === m ? "stays" : "";
     what.textContent = this.what(m);
@@ -150,12 +154,12 @@ export class Compare {
     const kind = relation ? [KINDS[relation.kind] ?? relation.kind, relation.note] : [];
     if (!m.rule && m.copies[0] === m) return `stays for ${m.copies.length - 1} of these`;
     if (!m.rule) return said(kind, ": ") || "in this group";
-    return said([`${m.level === "drop" ? "drop?" : "look:"} ${rule(m)}`, m.reason, ...kind, ...m.also], " · ");
+    return said([`${level(m)} ${rule(m)}`, m.reason, ...kind, ...m.also], " · ");
   }
 }
 
 /** Join what says something that was not said before. */
 function said(parts, between) {
-  const kept = parts.filter((part, n) => part && !parts.slice(0, n).some((before) => before.includes(part)));
-  return kept.join(between);
+  const isNew = (part, n) => part && !parts.slice(0, n).some((before) => before.includes(part));
+  return parts.filter(isNew).join(between);
 }

@@ -7,7 +7,9 @@ const POLL_MS = 1500;
 const ELSEWHERE = Symbol("a step this tab has not made");
 
 export class Deciding {
-  /** hear(what, value): changed (pictures), landed (pictures), refused (text), away, waiting, full, finished, stale. */
+  /** hear(what, value): changed (pictures), landed (kind, pictures), refused (text), away, waiting,
+   * full, there, finished, stale.
+   */
   constructor(pictures, board, hear) {
     this.pictures = pictures;
     this.edition = board.edition;
@@ -42,7 +44,8 @@ export class Deciding {
 
   /** Mark each [picture, state], as one step. */
   step(wanted, more = {}) {
-    const changing = wanted.filter(([p, state]) => p.letter !== LETTERS[state] && !(state === "undecided" && p.state === state));
+    const changing = wanted.filter(([p, state]) =>
+      p.letter !== LETTERS[state] && (p.state !== state || state !== "undecided"));
     if (!changing.length) return [];
     const changes = changing.map(([p, state]) => [p, p.letter, LETTERS[state]]);
     const step = { kind: "mark", ...more };

@@ -1,11 +1,12 @@
 // The grid: only what is on the screen is in the page, so ten thousand pictures cost what thirty do.
 
+import { hint, label, short } from "/static/words.js";
+
 const GAP_PX = 12;
 const TEXT_PX = 48;
 const OVER = 1;             // rows drawn beyond each edge
 const SETTLE_MS = 60;       // a fast scroll asks for no pictures until it rests
 const BADGES = { keep: "✓ keep", drop: "✕ drop", undecided: "" };
-const WORDS = { keep: "kept", drop: "dropped", undecided: "not decided" };
 
 export class Grid {
   /** scroller holds box, the listbox; chosen(picture) and opened(picture) on click and double click. */
@@ -68,7 +69,8 @@ export class Grid {
     for (const place of [...this.cells.keys()]) if (place < first || place >= last) this.release(place);
     for (let place = first; place < last; place += 1) {
       const cell = this.cells.get(place) ?? this.place(place);
-      if (load && !cell.image.src && !cell.picture.problem) cell.image.src = `/thumb/${cell.picture.id}`;
+      const p = cell.picture;
+      if (load && !cell.image.src && !p.problem) cell.image.src = `/thumb/${p.id}`;
     }
   }
 
@@ -164,33 +166,3 @@ function makeCell() {
   node.append(image, name, why);
   return { node, image, name, why, picture: null };
 }
-
-/** Return [level, text] of the line under a picture: what we suggest, or its part in the group. */
-function hint(p) {
-  if (p.rule) return [p.level, p.level === "drop" ? `drop? ${rule(p)}` : `look: ${rule(p)}`];
-  if (p.copies.length > 1) return ["stays", `stays for ${p.copies.length - 1} ${p.copies.length > 2 ? "copies" : "copy"}`];
-  return ["", `${p.width} × ${p.height}`];
-}
-
-export function rule(p) {
-  return p.rule.replace("-", ", ");
-}
-
-/** Return the whole sentence about a suggestion. */
-export function why(p) {
-  if (!p.rule) return "";
-  const stays = p.keeper ? `; ${p.keeper.name} stays` : "";
-  const also = p.also.length ? `; also ${p.also.join("; ")}` : "";
-  return `${p.level === "drop" ? "drop?" : "look:"} ${rule(p)}: ${p.reason}${stays}${also}`;
-}
-
-/** Cut a long name in its middle: its end tells floors and versions apart. */
-function short(name) {
-  return name.length > 30 ? `${name.slice(0, 11)}…${name.slice(-17)}` : name;
-}
-
-function label(p) {
-  return `${p.name}, ${WORDS[p.state]}${p.rule ? `, suggested: ${why(p)}` : ""}`;
-}
-
-export { WORDS };

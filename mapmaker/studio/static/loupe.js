@@ -1,6 +1,6 @@
 // One picture as large as the screen, or pixel for pixel.
 
-import { WORDS, why } from "/static/grid.js";
+import { WORDS, why } from "/static/words.js";
 
 const byId = (id) => document.getElementById(id);
 const STEP = 0.2;   // of the screen, a press of an arrow
@@ -61,7 +61,8 @@ export class Loupe {
   pan(x, y) {
     if (this.whole) return false;
     const { width, height } = this.size();
-    this.at = [this.at[0] + (x * STEP * this.room.clientWidth) / width, this.at[1] + (y * STEP * this.room.clientHeight) / height];
+    this.at[0] += (x * STEP * this.room.clientWidth) / width;
+    this.at[1] += (y * STEP * this.room.clientHeight) / height;
     this.fit();
     return true;
   }
@@ -69,7 +70,8 @@ export class Loupe {
   /** Return the drawn size: one picture pixel on one pixel of the screen, or all that fits. */
   size() {
     const { width, height } = this.picture;
-    const whole = Math.min(this.room.clientWidth / width, this.room.clientHeight / height, 4 / devicePixelRatio);
+    const { clientWidth, clientHeight } = this.room;
+    const whole = Math.min(clientWidth / width, clientHeight / height, 4 / devicePixelRatio);
     const scale = this.whole ? whole : 1 / devicePixelRatio;
     return { width: width * scale, height: height * scale, scale };
   }

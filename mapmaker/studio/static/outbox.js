@@ -10,7 +10,9 @@ const client = Math.random().toString(36).slice(2, 10);
 let stamp = 0;
 
 export class Outbox {
-  /** key: of the data set; since(): the newest mark we know; hear(what, value): taken, waiting, away, refused, full, stale. */
+  /** key: of the data set; since(): the newest mark we know; hear(what, value): taken, waiting,
+   * away, refused, full, finished, stale.
+   */
   constructor(key, since, hear) {
     this.key = key;
     this.prefix = `mapmaker/${key}/`;
@@ -104,7 +106,8 @@ export class Outbox {
       return false;
     }
     try {
-      const answer = await this.post("steps", { steps: batch.map(([, step]) => step), since: this.since() });
+      const steps = batch.map(([, step]) => step);
+      const answer = await this.post("steps", { steps, since: this.since() });
       this.forget(batch);
       this.hear("taken", answer);
     } catch (error) {

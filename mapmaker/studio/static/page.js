@@ -1,10 +1,11 @@
 // What is seen: the selected picture, the grid, the dialogs over it, and moving about in them.
 
 import { Compare } from "/static/compare.js";
-import { Grid, WORDS, why } from "/static/grid.js";
+import { Grid } from "/static/grid.js";
 import { Loupe } from "/static/loupe.js";
 import { Rules } from "/static/panels.js";
 import { FILTERS } from "/static/state.js";
+import { WORDS, copies, why } from "/static/words.js";
 
 const byId = (id) => document.getElementById(id);
 const NOTHING = {
@@ -22,9 +23,10 @@ export class Page {
     this.pictures = pictures;
     this.current = null;
     this.place = 0;        // where the current picture stood when it was last in view
-    this.grid = new Grid(byId("scroller"), byId("grid"), pictures, { chosen: (p) => this.select(p), opened });
+    const chosen = (p) => this.select(p);
+    this.grid = new Grid(byId("scroller"), byId("grid"), pictures, { chosen, opened });
     this.loupe = new Loupe();
-    this.compare = new Compare(pictures, (p) => this.select(p));
+    this.compare = new Compare(pictures, chosen);
     this.rules = new Rules(pictures);
   }
 
@@ -55,7 +57,8 @@ export class Page {
   drawCurrent() {
     const p = this.current;
     byId("now-name").textContent = p?.name ?? "";
-    byId("now-facts").textContent = p ? [WORDS[p.state], p.problem || `${p.width} × ${p.height}`, p.file].join(" · ") : "";
+    const size = p && (p.problem || `${p.width} × ${p.height}`);
+    byId("now-facts").textContent = p ? [WORDS[p.state], size, p.file].join(" · ") : "";
     byId("now-why").textContent = p ? why(p) || kin(p) : "";
     byId("now-why").dataset.level = p?.level ?? "";
     if (!p) {
@@ -90,10 +93,13 @@ export class Page {
     pictures.arrange();
     this.grid.show();
     byId("empty").hidden = pictures.shown.length > 0;
-    byId("empty").textContent = pictures.search ? `Nothing matches “${pictures.search}”. Esc shows all.` : NOTHING[pictures.filter];
+    const { search, filter } = pictures;
+    const nothing = search ? `Nothing matches “${search}”. Esc shows all.` : NOTHING[filter];
+    byId("empty").textContent = nothing;
     this.drawCounts();
     const gone = !this.current || this.current.place < 0;
-    this.select(gone && !this.compare.open ? pictures.shown[Math.min(this.place, pictures.shown.length - 1)] : this.current);
+    const next = pictures.shown[Math.min(this.place, pictures.shown.length - 1)];
+    this.select(gone && !this.compare.open ? next : this.current);
   }
 
   /** Draw pictures whose marks have changed. */
@@ -197,7 +203,6 @@ export class Page {
 }
 
 function kin(p) {
-  const copies = p.copies.length - 1;
-  if (p.copies[0] === p) return `Stays for ${copies} ${copies > 1 ? "copies" : "copy"}. B compares them.`;
+  if (p.copies[0] === p) return `Stays for ${copies(p.copies.length - 1)}. B compares them.`;
   return p.family.length > 1 ? `One of ${p.family.length} that belong together. B compares them.` : "";
 }

@@ -1,7 +1,7 @@
 // The sheet of keys and the list of rules.
 
 import { KEYS, written } from "/static/keys.js";
-import { rule } from "/static/grid.js";
+import { rule } from "/static/words.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -87,7 +87,8 @@ export class Rules {
       const level = document.createElement("span");
       level.textContent = found.level === "drop" ? "drop?" : "look first";
       const counts = document.createElement("i");
-      counts.textContent = found.open.length ? `${found.open.length} of ${found.total} open` : `all ${found.total} decided`;
+      const { open, total } = found;
+      counts.textContent = open.length ? `${open.length} of ${total} open` : `all ${total} decided`;
       item.append(level, name, counts);
       return item;
     }));

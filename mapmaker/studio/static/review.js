@@ -1,26 +1,26 @@
 // The review page: one picture selected, one key a decision. This file ties the parts together.
 
 import { Deciding } from "/static/deciding.js";
-import { WORDS, rule } from "/static/grid.js";
 import { KEYS, meaning } from "/static/keys.js";
 import { Page } from "/static/page.js";
 import { showSheet } from "/static/panels.js";
 import { Pictures } from "/static/state.js";
+import { WORDS, copies, rule } from "/static/words.js";
 
 const byId = (id) => document.getElementById(id);
 const MANY = 8;   // a larger group is dropped at the second press only
 
-const [board, told] = await Promise.all(["/api/pictures", "/api/marks"].map(async (path) => (await fetch(path)).json()))
-  .catch(() => {
-    byId("empty").textContent = "The server does not answer. Start the command again, then load this page again.";
-    byId("empty").hidden = false;
-    return new Promise(() => {});   // there is nothing to go on with
-  });
+const asked = ["/api/pictures", "/api/marks"].map((path) => fetch(path).then((answer) => answer.json()));
+const [board, told] = await Promise.all(asked).catch(() => {
+  byId("empty").textContent = "The server does not answer. Start the command again, then load this page again.";
+  byId("empty").hidden = false;
+  return new Promise(() => {});   // there is nothing to go on with
+});
 const pictures = new Pictures(board);
 const page = new Page(pictures, () => acts.loupe());
 const deciding = new Deciding(pictures, board, hear);
 let goesOn = localStorage.getItem("mapmaker/goes-on") !== "no";
-let asked = null;         // the group whose dropping waits for a second press
+let warned = null;        // the group whose dropping waits for a second press
 
 // ---- deciding
 
@@ -60,13 +60,13 @@ function together(steps, text) {
 
 function keepOne() {
   const p = page.current;
-  const copies = (p?.copies ?? []).filter((m) => m !== p);
-  if (!copies.length) {
+  const others = (p?.copies ?? []).filter((m) => m !== p);
+  if (!others.length) {
     page.say(p ? `${p.name} has no copies here.` : "", true);
     return;
   }
-  const steps = [[p, "keep"], ...copies.map((m) => [m, "drop"])];
-  together(steps, `${p.name}: kept; ${copies.length} ${copies.length > 1 ? "copies" : "copy"} dropped.`);
+  const steps = [[p, "keep"], ...others.map((m) => [m, "drop"])];
+  together(steps, `${p.name}: kept; ${copies(others.length)} dropped.`);
 }
 
 function dropGroup() {
@@ -75,9 +75,9 @@ function dropGroup() {
     page.say(p ? `${p.name} is in no group; X drops it.` : "", true);
     return;
   }
-  if (p.family.length > MANY && asked !== p.family) {
+  if (p.family.length > MANY && warned !== p.family) {
     page.say(`That drops all ${p.family.length} of this group. Shift+X again does it.`, true);
-    asked = p.family;
+    warned = p.family;
     return;
   }
   together(p.family.map((m) => [m, "drop"]), `All ${p.family.length} of this group dropped. Z takes it back.`);
@@ -92,7 +92,8 @@ function accept() {
   }
   const left = found.open.length - going.size;
   const changed = deciding.mark([...going], "drop", { rule: found.rule });
-  page.say(`${changed.length} dropped: ${rule(found)}. Z takes them back.${left ? ` ${left} stay: nothing else is left of their maps.` : ""}`);
+  const stay = left ? ` ${left} stay: nothing else is left of their maps.` : "";
+  page.say(`${changed.length} dropped: ${rule(found)}. Z takes them back.${stay}`);
   page.refresh(changed);
 }
 
@@ -106,7 +107,8 @@ function turned(kind, changed) {
   page.refresh(changed);
   const p = changed.find((m) => m.place >= 0);
   if (p && (!page.compare.open || p.family.length > 1)) page.select(p);
-  const what = changed.length > 1 ? `${changed.length} pictures` : `${changed[0].name}: ${WORDS[changed[0].state]}`;
+  const [first] = changed;
+  const what = changed.length > 1 ? `${changed.length} pictures` : `${first.name}: ${WORDS[first.state]}`;
   page.say(`${kind === "undo" ? "Undone" : "Done again"}. ${what}`);
 }
 
@@ -118,11 +120,12 @@ function hear(what, value) {
   if (what === "refused") page.say(value, true);
   if (what === "finished") over();
   if (what === "stale") location.reload();
-  if (what === "full") page.say("This browser keeps no more; marks now wait in this tab alone. Leave it open.", true);
+  if (what === "full") page.say("This browser keeps no more: leave this tab open, marks wait in it.", true);
   const away = byId("away");
   if (what === "away") {
     const waits = value.waiting === 1 ? "1 step waits" : `${value.waiting} steps wait`;
-    away.textContent = value.why || `The server is away. Go on: ${waits} here, also over a reload, and will be sent when it is back.`;
+    const soothing = "Go on: all is kept, also over a reload, and sent when it is back.";
+    away.textContent = value.why || `The server is away; ${waits} here. ${soothing}`;
     away.hidden = false;
   } else if ((what === "waiting" && !value) || what === "there") {
     away.hidden = true;
@@ -133,8 +136,12 @@ function over() {
   const end = document.createElement("main");
   end.className = "over";
   const { all, dropped } = pictures.counts;
-  const lines = [["h1", "Saved."], ["p", `${all - dropped} kept, ${dropped} dropped.`], ["p", "You can close this tab; the command goes on."]];
-  for (const [name, text] of lines) {
+  const lines = {
+    "Saved.": "h1",
+    [`${all - dropped} kept, ${dropped} dropped.`]: "p",
+    "You can close this tab; the command goes on.": "p",
+  };
+  for (const [text, name] of Object.entries(lines)) {
     const line = document.createElement(name);
     line.textContent = text;
     end.append(line);
@@ -221,7 +228,7 @@ document.addEventListener("keydown", (event) => {
   if (!key) return;
   event.preventDefault();
   if (event.repeat && !key.held) return;
-  if (key.act !== "dropGroup") asked = null;
+  if (key.act !== "dropGroup") warned = null;
   acts[key.act]();
 });
 

@@ -27,7 +27,7 @@ export class Pictures {
     for (const [one, other, kind, orientation, note] of board.relations) {
       this.relations.set(pair(one, other), { one, other, kind, orientation, note });
     }
-    this.words = this.all.map((p) => `${p.name} ${p.file} ${p.rule} ${p.reason} ${p.also.join(" ")}`.toLowerCase());
+    this.words = this.all.map((p) => [p.name, p.file, p.rule, p.reason, ...p.also].join(" ").toLowerCase());
     this.filter = "all";
     this.search = "";
     this.counts = Object.fromEntries(Object.keys(FILTERS).map((name) => [name, 0]));
@@ -133,7 +133,8 @@ export class Pictures {
       found.get(key).total += 1;
       if (p.state === "undecided") found.get(key).open.push(p);
     }
-    return [...found.values()].sort((a, b) => (a.level > b.level) - (a.level < b.level) || b.total - a.total);
+    const order = (a, b) => a.level.localeCompare(b.level) || b.total - a.total;   // drop, then look
+    return [...found.values()].sort(order);
   }
 }
 
