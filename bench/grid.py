@@ -5,8 +5,8 @@
 
 DIR are a folder of maps with PROVENANCE.csv (file, original path, source_map) and one of Universal
 VTT files and Foundry scenes with PROVENANCE.csv each. Maps are split in two halves by source_map:
-the first alone gives the cuts on the score, the second checks them. An octave error is a half, a third, one and a
-half, two, three ... of the true size.
+the first alone gives the cuts on the score, the second checks them. An octave error is a half, a
+third, one and a half, two, three ... of the true size.
 """
 
 import argparse

@@ -4,7 +4,6 @@ import json
 from io import BytesIO
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -139,7 +138,7 @@ def test_a_picture_larger_than_needed_is_measured_smaller() -> None:
     """Squares of a 3000 px picture are told in its own pixels."""
     small = lattice(1000, {48: 30})
 
-    found = find_grid(cv2.resize(small, (3000, 3000), interpolation=cv2.INTER_CUBIC))
+    found = find_grid(scaled(small, 3))
 
     assert found is not None
     assert found["cell_px"] == pytest.approx(144, abs=0.5)
