@@ -64,15 +64,16 @@ def test_lettering_drops_pages_and_legends(make: Callable[..., Picture]) -> None
     assert any(rules["text-page"].level == "drop" for rules in said if "text-page" in rules)
 
 
-def test_lettering_takes_tiles_for_no_page() -> None:
-    """Rows of small tiles are as even as lines of text, but so are their columns."""
+def test_lettering_drops_no_floor_of_tiles() -> None:
+    """Rows of small tiles are as even as lines of text, but so are their columns: a person looks."""
     y, x = np.mgrid[0:600, 0:600]
     tiles = np.where((y % 24 < 14) & (x % 24 < 14), 70, 200).astype(np.uint8)
 
     values = lettering.lettering(shot(Image.fromarray(tiles)))
 
     assert values["text_share"] > LIMITS["lettering"]["page_share"]
-    assert lettering.findings(values, LIMITS) == []
+    assert [finding.level for finding in lettering.findings(values, LIMITS)] == ["look"]
+    assert not lettering.has_text(values, LIMITS)
 
 
 def test_signs_leave_floor_plans_alone() -> None:

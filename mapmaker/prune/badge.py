@@ -38,7 +38,8 @@ def badge(small: Picture) -> float:
             codes = np.ascontiguousarray(coarse[::down, ::across][:h, :w])
             corner = np.ascontiguousarray(small[::down, ::across][:h, :w])
             here = np.bincount(codes.ravel(), minlength=512)
-            worth = np.where(here >= 0.0012 * side * side, here * (here / everywhere) ** 4, 0)
+            fits = (here >= 0.0012 * side * side) & (here <= 0.06 * side * side)
+            worth = np.where(fits, here * (here / everywhere) ** 4, 0)
             for code in np.argsort(-worth)[:_COLOURS].tolist():
                 if worth[code] > 0.002 * side * side * _RARE**4 * 0.5:
                     colour = np.median(corner[codes == code], axis=0)
@@ -64,7 +65,7 @@ def _patch(small: Picture, corner: Picture, colour: NDArray[np.floating], side: 
         return 0.0
     full = min(1.0, (cv2.contourArea(outline) + len(outline) / 2) / (w * h))
     square = 1 - (1 - full) / 0.12 if 0.4 < w / h < 6 else 0.0
-    disc = 1 - abs(full - np.pi / 4) / 0.06 if 0.75 < w / h < 1.33 else 0.0
+    disc = 1 - abs(full - np.pi / 4) / 0.085 if 0.75 < w / h < 1.33 else 0.0
     likeness = max(square, disc)
     own = cv2.countNonZero(mask[y : y + h, x : x + w]) / (w * h * full)
     if likeness <= 0 or own < 0.3 or _contrast(corner, outline, colour) < _CONTRAST:

@@ -53,14 +53,14 @@ def findings(signs: Mapping[str, float], limits: Limits) -> list[Finding]:
     """Return a text-page finding for a page or a legend sheet, else nothing."""
     table = limits["lettering"]
     share, wide = signs.get("text_share", 0.0), signs.get("text_wide", 0.0)
-    if signs.get("text_across", 0.0) > table["across"] * share:
+    if share < table["maybe_share"] or wide < table["maybe_wide"]:
         return []
-    lines = f"{signs.get('text_lines', 0):.0f} lines of text in a column"
+    lines = f"{signs.get('text_lines', 0):.0f} lines as even as text in a column"
+    if _tiled(signs, limits):
+        return [Finding("text-page", "look", f"a page, or a floor of tiles: {lines}")]
     if share >= table["page_share"] and wide >= table["page_wide"]:
         return [Finding("text-page", "drop", f"a page, not a map: {lines}")]
-    if share >= table["maybe_share"] and wide >= table["maybe_wide"]:
-        return [Finding("text-page", "look", f"may be a page or a legend: {lines}")]
-    return []
+    return [Finding("text-page", "look", f"may be a page or a legend: {lines}")]
 
 
 def has_text(signs: Mapping[str, float], limits: Limits) -> bool:
@@ -69,8 +69,15 @@ def has_text(signs: Mapping[str, float], limits: Limits) -> bool:
     return (
         signs.get("text_word", 0.0) >= table["word"]
         or signs.get("text_numbers", 0.0) >= table["numbers"]
-        or bool(findings(signs, limits))
+        or (bool(findings(signs, limits)) and not _tiled(signs, limits))
     )
+
+
+def _tiled(signs: Mapping[str, float], limits: Limits) -> bool:
+    # Tiles are as even on their side, and so are letters of one width; but those can be read.
+    table, share = limits["lettering"], signs.get("text_share", 0.0)
+    even = signs.get("text_across", 0.0) > table["across"] * share
+    return even and signs.get("text_word", 0.0) < table["readable"]
 
 
 def text_rows(grey: NDArray[np.uint8]) -> tuple[float, float, int]:

@@ -49,7 +49,8 @@ def findings(signs: Mapping[str, float], limits: Limits) -> list[Finding]:
     table, seen = limits["overlay"], []
     if signs.get("mark_letters", 0.0) >= table["mark"]:
         seen.append("words across it")
-    if signs.get("corner_letters", 0.0) >= table["corner"]:
+    tall = signs.get("corner_height", 0.0) > table["corner_tall"]
+    if signs.get("corner_letters", 0.0) >= table["corner"] and not tall:
         seen.append("a name in a corner")
     if signs.get("badge", 0.0) >= table["badge"]:
         seen.append("a logo in a corner")
@@ -64,13 +65,15 @@ def _across(small: NDArray[np.uint8]) -> float:
         small = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
     red, green, blue = cv2.split(small)
     ink = light_ink(cv2.min(cv2.min(red, green), blue).astype(np.uint8, copy=False), _STROKE_PX)
-    counts = np.bincount(ink[::3, ::3].ravel(), minlength=256).cumsum()
+    title = round(_TITLE * len(ink))  # letters along the top or the bottom are no mark
+    ink[:title], ink[len(ink) - title :] = 0, 0
+    middle = ink[title : len(ink) - title : 3, ::3]
+    counts = np.bincount(middle.ravel(), minlength=256).cumsum()
     least = int(np.clip(np.searchsorted(counts, _BUSY * counts[-1]), _FAINTEST, _BOLDEST))
     slanted = _turned(ink, _slant(ink, least))
     width = max(ink.shape[1], slanted.shape[1])
     both = np.zeros((len(ink) + len(slanted), width), np.uint8)  # one below the other: done at once
-    title = round(_TITLE * len(ink))  # letters along the top or the bottom are no mark
-    both[title : len(ink) - title, : ink.shape[1]] = ink[title : len(ink) - title]
+    both[: len(ink), : ink.shape[1]] = ink
     both[len(ink) :, : slanted.shape[1]] = slanted
     return _row(words(both, least, tallest_px=80))
 
