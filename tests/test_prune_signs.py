@@ -65,7 +65,7 @@ def test_lettering_drops_pages_and_legends(make: Callable[..., Picture]) -> None
 
 
 def test_lettering_drops_no_floor_of_tiles() -> None:
-    """Rows of small tiles are as even as lines of text, but so are their columns: a person looks."""
+    """Rows of small tiles are as even as text, but so are their columns: a person looks."""
     y, x = np.mgrid[0:600, 0:600]
     tiles = np.where((y % 24 < 14) & (x % 24 < 14), 70, 200).astype(np.uint8)
 
