@@ -165,7 +165,7 @@ def _lines(profiled: Sequence[Profile], cell_px: float) -> list[Floats]:
     """Return how much each line stands out, for the columns and for the rows."""
     lines = []
     for profile in profiled:
-        places, fit = fits(profile, cell_px, _COARSE_PX)
+        places, fit = fits(profile.signal, cell_px, _COARSE_PX)
         heights = line_heights(profile, cell_px, float(places[fit.argmax()]))
         lines.append(np.minimum(heights, np.quantile(heights, 0.9)))  # a wall is one line
     return lines
@@ -215,11 +215,11 @@ def _whole(profiled: Sequence[Profile], cell_px: float) -> float:
 
 def _at_edge(profile: Profile, cell_px: float) -> float:
     """Return how well lines fit that begin at the edge, as a share of the best: 1 is the best."""
-    places, fit = fits(profile, cell_px, _FINE_PX)
+    places, fit = fits(profile.signal, cell_px, _FINE_PX)
     return float(fit[np.minimum(places, cell_px - places) <= _EDGE_PX].max() / fit.max())
 
 
 def _first(profile: Profile, cell_px: float) -> float:
     """Return where the first line lies, 0 <= place < cell_px."""
-    places, fit = fits(profile, cell_px, _FINE_PX)
+    places, fit = fits(profile.fine, cell_px, _FINE_PX)
     return float(places[fit.argmax()])

@@ -28,11 +28,13 @@ class Profile:
     """How line-like each pixel column (or row) is: a line, or both sides of a seam, stands out.
 
     heights: in robust spreads, mean 0 near by. signal: the same, clipped so that neither one black
-    wall nor one bright label outweighs many faint lines, without the edges of JPEG's blocks.
+    wall nor one bright label outweighs many faint lines, without the edges of JPEG's blocks. fine:
+    the part of signal that is seen at native resolution only, which places lines best.
     """
 
     heights: Floats
     signal: Floats
+    fine: Floats
 
     def __len__(self) -> int:
         return len(self.signal)
@@ -57,10 +59,16 @@ def shrunk(grey: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
 def _both(fine: Floats, broad: Floats) -> Profile:
     places = (np.arange(len(fine)) + 0.5) * len(broad) / len(fine) - 0.5
     broad = np.interp(places, np.arange(len(broad)), broad)
-    signal = np.clip(fine, _LOWEST, _HIGHEST) + np.clip(broad, _LOWEST, _HIGHEST)
-    for place in range(_JPEG_PX):  # or the blocks leak into every wave
-        signal[place::_JPEG_PX] -= signal[place::_JPEG_PX].mean()
-    return Profile(fine + broad, signal)
+    thin, wide = (_even(np.clip(heights, _LOWEST, _HIGHEST)) for heights in (fine, broad))
+    return Profile(fine + broad, thin + wide, thin)
+
+
+def _even(signal: Floats) -> Floats:
+    """Return a signal without what repeats every 8 px: JPEG's edges would leak into every wave."""
+    even = signal.copy()
+    for place in range(_JPEG_PX):
+        even[place::_JPEG_PX] -= even[place::_JPEG_PX].mean()
+    return even
 
 
 def _heights(grey: NDArray[np.uint8], axis: int) -> Floats:
@@ -142,9 +150,9 @@ def refine(profiled: Sequence[Profile], cell_px: float, step: float) -> float:
     return cell_px
 
 
-def fits(profile: Profile, cell_px: float, step_px: float) -> tuple[Floats, Floats]:
+def fits(signal: Floats, cell_px: float, step_px: float) -> tuple[Floats, Floats]:
     """Return the places a first line can have, from the edge of the first pixel, and their fit."""
-    waves = _waves(profile.signal, np.array([cell_px]))[0]
+    waves = _waves(signal, np.array([cell_px]))[0]
     harmonics = np.arange(1, len(waves) + 1)
     waves = waves * np.exp(-2 * (np.pi * _BLUR_PX / cell_px * harmonics) ** 2)
     offsets = np.arange(0.0, cell_px, step_px)
