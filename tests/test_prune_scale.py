@@ -172,6 +172,21 @@ def test_a_group_that_falls_apart_keeps_its_name_once(
     assert before[0] in after
 
 
+def test_a_title_that_every_map_bears_names_none(tmp_path: Path) -> None:
+    """Thirty maps called `preview` are thirty groups; two floors of one keep are one."""
+    dataset = make_dataset(tmp_path)
+    for n in range(30):
+        add(dataset, f"{n}.png", painted(n, 40), title="Preview")
+    for n, floor in enumerate(("upper level", "cellar"), 30):
+        add(dataset, f"{n}.png", painted(n, 40), title=f"Old Keep, {floor}")
+
+    finish(prune(dataset, PruneConfig(min_side_px=32)))
+
+    groups = [row["group"] for row in kept(dataset)]
+    assert len(set(groups[:30])) == 30
+    assert groups[30] == groups[31]
+
+
 def test_a_group_stays_when_the_data_set_outgrows_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from mapmaker.prune.features import Features
 from mapmaker.workspace import Dataset
 
 ID_LETTERS = 64
+MOST_MAPS = 12  # different maps that bear one name: of more, it is a word such as `preview`
 Rows = Iterator[tuple[int, dict[str, Any]]]
 
 
@@ -29,11 +30,13 @@ class Catalogue:
     def __init__(self, dataset: Dataset) -> None:
         self._manifest = dataset.manifest
         letters, begins = bytearray(), array("q")
-        by_name, by_row = array("Q"), array("q")
+        by_name, by_row, by_map = array("Q"), array("q"), array("Q")
         for begin, row in dataset.each_row():
             letters += row["id"].encode()
+            map_key = _key(str(row.get("map_id") or row["id"]))
             for name in Picture(row, Features(id=row["id"]), None).names():
-                by_name.append(int.from_bytes(blake2b(name.encode(), digest_size=8).digest()))
+                by_name.append(_key(name))
+                by_map.append(map_key)
                 by_row.append(len(begins))
             begins.append(begin)
         if not begins:
@@ -43,7 +46,9 @@ class Catalogue:
         ids = np.frombuffer(bytes(letters), f"S{ID_LETTERS}")
         self.ids, first, of_row = np.unique(ids, return_index=True, return_inverse=True)
         self._begins = np.array(begins)[first]
-        self._names = np.array(by_name), of_row[np.array(by_row, np.int64)]
+        self.words = Words(np.array(by_name), np.array(by_map))
+        telling = ~np.isin(np.array(by_name), self.words.keys)
+        self._names = np.array(by_name)[telling], of_row[np.array(by_row, np.int64)[telling]]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -77,6 +82,23 @@ class Catalogue:
         order = np.argsort(keys, kind="stable")
         same = np.flatnonzero(keys[order][1:] == keys[order][:-1])
         return zip(of[order[same]].tolist(), of[order[same + 1]].tolist(), strict=True)
+
+
+class Words:
+    """The names that more than MOST_MAPS different maps bear, and so name none of them."""
+
+    def __init__(self, names: NDArray[np.uint64], maps: NDArray[np.uint64]) -> None:
+        pairs = np.unique(np.stack([names, maps], axis=1), axis=0) if len(names) else names
+        keys, counts = np.unique(pairs[:, 0] if len(names) else names, return_counts=True)
+        self.keys = keys[counts > MOST_MAPS]
+        self._known = frozenset(self.keys.tolist())
+
+    def __contains__(self, name: object) -> bool:
+        return _key(str(name)) in self._known
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest())
 
 
 def together(tops: NDArray[np.int64], least: int) -> Iterator[list[int]]:

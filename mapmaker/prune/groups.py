@@ -1,21 +1,25 @@
 """Which pictures are of one map: they share a group, and a split never tears it apart."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from mapmaker.prune.candidate import Picture
 from mapmaker.prune.variants import Relation
 
 
 def groups(
-    pictures: list[Picture], relations: Iterable[Relation], known: Mapping[str, str]
+    pictures: list[Picture],
+    relations: Iterable[Relation],
+    known: Mapping[str, str],
+    words: Container[str] = (),
 ) -> dict[str, str]:
     """Return the group of each picture, by id: those of one map share it, however it is varied.
 
     One map is: one map_id, one name but for the floor or crop, or any relation, floors and parts
     included. Relations were seen in the pixels of both pictures, so they may chain: the whole
     ties its parts together. A group keeps the name it was `known` by when others join it or
-    leave; a new one is named after its smallest id, and so is what breaks off a group.
+    leave; a new one is named after its smallest id, and so is what breaks off a group. words are
+    names that name nothing, such as a title `preview` that every third picture has.
     """
     parent = {p.id: p.id for p in pictures}
 
@@ -28,7 +32,8 @@ def groups(
     by_name: dict[str, str] = {}
     for p in pictures:
         for name in p.names():
-            parent[top(p.id)] = top(by_name.setdefault(name, p.id))
+            if name not in words:
+                parent[top(p.id)] = top(by_name.setdefault(name, p.id))
     for r in relations:
         if r.one in parent and r.other in parent:
             parent[top(r.one)] = top(r.other)

@@ -120,7 +120,8 @@ class Scales:
             begin, end = np.searchsorted(of, [tops[part[0]], tops[part[-1]] + 1])
             pictures, relations = self._pictures(part), self._relations(order[begin:end])
             found = suggest(pictures, relations, self.limits)
-            yield Verdict(pictures, groups(pictures, relations, known), found)
+            grouped = groups(pictures, relations, known, self.catalogue.words)
+            yield Verdict(pictures, grouped, found)
 
     def _once_one_group(self, known: Mapping[str, str]) -> Iterator[tuple[int, int]]:
         """Tie what was one group: only together can they settle which part keeps its name."""
