@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from prune_pictures import add, make_dataset, painted
 from mapmaker.events import Done, Note
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.features import measure
-from mapmaker.prune.kept import kept
+from mapmaker.prune.kept import features_of, kept
 from mapmaker.prune.prune import prune
 
 SIDE = 96
@@ -134,13 +135,11 @@ def test_an_odd_file_is_a_picture_like_any_other(tmp_path: Path, name: str) -> N
     assert Image.open(BytesIO(seen.thumb)).size == wanted
 
 
-def test_prune_lists_each_broken_file_once_and_keeps_every_whole_one(tmp_path: Path) -> None:
-    """One note a broken file, with its reason; the whole ones are measured, grouped and kept."""
+def test_prune_lists_each_broken_file_once_and_looks_at_every_whole_one(tmp_path: Path) -> None:
+    """One note a broken file, with its reason; every whole one is measured all the same."""
     dataset = make_dataset(tmp_path)
-    for name, (make, _) in BROKEN.items():
-        add(dataset, name, make())
-    for name, make in ODD.items():
-        add(dataset, name, make())
+    broken = {add(dataset, name, make()) for name, (make, _) in BROKEN.items()}
+    whole = {add(dataset, name, make()) for name, make in ODD.items()}
 
     events = list(prune(dataset, PruneConfig(auto=True, min_side_px=64)))
 
@@ -148,8 +147,12 @@ def test_prune_lists_each_broken_file_once_and_keeps_every_whole_one(tmp_path: P
     assert said == {f"pictures/{name}": 1 for name in BROKEN}
     done = events[-1]
     assert isinstance(done, Done) and done.exit_code == 0
-    assert done.data["broken"] == len(BROKEN) == done.data["dropped"]
-    assert {row["file"] for row in kept(dataset)} == {f"pictures/{name}" for name in ODD}
+    assert done.data["broken"] == len(BROKEN)
+    with closing(features_of(dataset)) as store:
+        problems = {id: seen.problem for id, seen in store.all().items()}
+    assert {id for id, problem in problems.items() if problem} == broken
+    assert {id for id, problem in problems.items() if not problem} == whole
+    assert not broken & {row["id"] for row in kept(dataset)}
 
 
 def test_prune_ends_well_in_spite_of_broken_files(
