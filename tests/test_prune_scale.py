@@ -88,6 +88,18 @@ def test_too_full_a_bucket_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not near([hashes(MANY, 1)], 3).warnings
 
 
+@pytest.mark.parametrize("few", [0, MANY])
+def test_hashes_of_one_owner_are_not_paired(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture's own keys are like each other; only those of two pictures are pairs."""
+    monkeypatch.setattr(join, "_FEW", few)
+    kind = np.repeat(hashes(MANY // 10, 1), 10, axis=0)
+    kind[25] = kind[47] = kind[3]
+
+    found = list(near([kind], 2, np.arange(MANY) // 10))
+
+    assert {(i // 10, j // 10) for i, j, _, _ in found} == {(0, 2), (0, 4), (2, 4)}
+
+
 def test_hashes_that_say_nothing_are_near_nothing() -> None:
     """Empty sheets, all of whose bits are alike, are left out instead of paired with each other."""
     kind = hashes(100, 1)

@@ -68,8 +68,10 @@ def near_pairs(hashes: Hashes, limit: int) -> Iterator[tuple[int, int, int, int]
     return iter(near([hashes], limit))
 
 
-def near(kinds: Sequence[Hashes], limit: int) -> Near:
+def near(kinds: Sequence[Hashes], limit: int, owners: NDArray[np.intp] | None = None) -> Near:
     """Return the pairs that one kind of hash at least puts within `limit` bits.
+
+    owners (N,) says whose a hash is, where pictures have several: pairs of one owner are left out.
 
     Each kind is uint64 (N,) or (N, 8), column 0 upright. A pair's bits and orientation are those of
     its best kind. Takes some 60 bytes a picture beside the hashes, and 20 a candidate pair found.
@@ -81,8 +83,9 @@ def near(kinds: Sequence[Hashes], limit: int) -> Near:
         if len(turned) <= _FEW:
             few = _each_with_each(turned[telling], limit)
             parts, full = [(telling[i], telling[j], bits, o) for i, j, bits, o in few], 0
+            parts = [_foreign(part, owners) for part in parts]
         else:
-            parts, full = _banded(turned, telling, limit)
+            parts, full = _banded(turned, telling, limit, owners)
         found += parts
         if full:
             warnings.append(
@@ -145,7 +148,9 @@ def _each_with_each(hashes: Hashes, limit: int) -> list[Part]:
     return found
 
 
-def _banded(hashes: Hashes, telling: NDArray[np.intp], limit: int) -> tuple[list[Part], int]:
+def _banded(
+    hashes: Hashes, telling: NDArray[np.intp], limit: int, owners: NDArray[np.intp] | None
+) -> tuple[list[Part], int]:
     """Return the pairs of some rows, some more than once; how many look-ups met too full a bucket.
 
     The hashes themselves, most of the memory, are not copied.
@@ -167,8 +172,17 @@ def _banded(hashes: Hashes, telling: NDArray[np.intp], limit: int) -> tuple[list
                 i, j = left[stored], asked[query]
                 later = i < j
                 turned = np.full(int(later.sum()), orientation, np.uint8)
-                found.append((i[later], j[later], bits[later], turned))
+                found.append(_foreign((i[later], j[later], bits[later], turned), owners))
     return found, full
+
+
+def _foreign(part: Part, owners: NDArray[np.intp] | None) -> Part:
+    """Return the pairs that are not of one owner."""
+    if owners is None:
+        return part
+    i, j, bits, orientation = part
+    use = owners[i] != owners[j]
+    return i[use], j[use], bits[use], orientation[use]
 
 
 def _crowds(upright: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -93,9 +93,9 @@ def meet(pictures: Iterable[tuple[int, bytes]], count: int) -> Met:
     of = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
     table = np.concatenate(rows)
     limit = next(bits for most, bits in _BITS if len(table) <= most)
-    close = near([_turned(table["hash"])], limit)
+    close = near([_turned(table["hash"])], limit, of)
     one, other = of[close.one], of[close.other]
-    use = np.flatnonzero(one != other)
+    use = np.flatnonzero(one != other)  # but for crowds of equal keys, the join has seen to it
     turn = close.orientation[use].astype(np.int64)
     pair = (one[use] * len(rows) + other[use]) * ORIENTATIONS + turn
     order, pair = use[np.argsort(pair, kind="stable")], np.sort(pair)
