@@ -133,3 +133,16 @@ def test_two_groups_that_meet_take_the_older_name_of_one() -> None:
     after = groups(pictures, [tie("a", "b"), tie("c", "d"), tie("b", "c", "floor")], before)
 
     assert set(after.values()) == {before["a" * 20]}
+
+
+def test_a_title_of_one_word_is_no_building() -> None:
+    """Two taverns are two maps; the levels of one keep are one."""
+    titles = {"a": "Tavern", "b": "Tavern", "c": "Old Keep - Level 1", "d": "Old Keep - Level 2"}
+    pictures = [
+        Picture({"file": f"{id * 3}.png", "title": title}, Features(id=id * 20), None)
+        for id, title in titles.items()
+    ]
+
+    named = groups(pictures, [], {})
+
+    assert [named[id * 20][0] for id in titles] == ["a", "b", "c", "c"]

@@ -45,9 +45,13 @@ class Picture:
         return stem(str(self.row["file"])), str(self.row.get("title") or "")
 
     def names(self) -> set[str]:
-        """Return what it shares with other pictures of one map: map_id, building."""
+        """Return what it shares with other pictures of one map: map_id, building.
+
+        A title of one word (Tavern, Detail) says too little; a file's name may.
+        """
         names = {f"map {self.row['map_id']}"} if self.row.get("map_id") else set()
-        stems = {building(text)[0] for text in self.texts}
+        file, title = (building(text)[0] for text in self.texts)
+        stems = [file, title] if " " in title else [file]
         return names | {f"building {s}" for s in stems if len(s) >= LEAST_STEM}
 
 
