@@ -19,7 +19,7 @@ from mapmaker.prune.thresholds import Limits
 NO_DETAIL = -6.0
 _PATCH_PX, _PATCHES = 128, 4
 _FINE, _COARSE = (0.3, 0.45), (0.1, 0.2)  # cycles a pixel: blur and enlarging lose the first
-_LINES = 400  # rows and columns looked at, at most
+_LINES = 256  # rows and columns looked at, at most
 _REACH = np.ones((1, 9), np.uint8)  # an edge is what rises within so many pixels
 _PEAK = np.ones((1, 5), np.uint8)
 _STRONG = 0.03  # share of a picture's steepest places that are looked at
