@@ -118,6 +118,8 @@ class Person:
 
     def mark(self, id: str, how: str) -> None:
         self.press("x" if id in self.faulty else "p", decides=how)
+        if self.page.locator("#said").get_attribute("data-wrong") == "yes":
+            self.press("p")  # the last of its map: it stays
 
 
 def labelled(path: Path | None) -> set[str]:

@@ -174,6 +174,23 @@ def test_shift_p_keeps_one_and_drops_its_copies(dataset: Dataset, page: Page) ->
         eventually(lambda: set(saved(dataset).values()) == {"undecided"})
 
 
+def test_a_crop_is_a_part_and_no_copy(tmp_path: Path, page: Page) -> None:
+    """A whole map may be dropped for its crops; kept with Shift+P it drops them, never they it."""
+    crop = {"rule": "crop", "level": "look", "reason": "a part of it", "keeper": 0}
+    board = write_board(
+        tmp_path, 4, suggestions=[crop | {"id": 1}, crop | {"id": 2}], groups=[(0, 1, 2)]
+    )
+    with served(board) as (_, url):
+        open_page(page, url)
+        expect(page.locator("#cell-0 i")).to_have_text("the whole of 2 parts")
+        press(page, "ArrowRight Shift+P")
+        assert "has no copies" in said(page)
+        press(page, "x x Home x")
+        eventually(lambda: saved(board) == dict.fromkeys((0, 1, 2), "drop"))
+        press(page, "Home Shift+P")
+        eventually(lambda: saved(board) == {0: "keep", 1: "drop", 2: "drop"})
+
+
 def test_the_last_of_a_map_is_protected(dataset: Dataset, page: Page) -> None:
     """The page says at once why a keeper stays when its copies are dropped."""
     with served(dataset) as (_, url):

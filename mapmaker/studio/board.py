@@ -91,10 +91,14 @@ class Board:
 def _clusters(
     suggestions: Mapping[str, Mapping[str, Any]], rows: Mapping[str, Any]
 ) -> list[tuple[str, ...]]:
-    """Return (keeper, copy, copy, ...) for each picture that a suggestion names as keeper."""
+    """Return (keeper, copy, copy, ...) for each picture that stays for others.
+
+    What a person should only look at (a crop) shows something of its own, so it is no copy.
+    """
     copies = defaultdict(list)
     for id, suggestion in suggestions.items():
-        if (keeper := suggestion.get("keeper")) and keeper in rows:
+        keeper = suggestion.get("keeper")
+        if keeper in rows and suggestion.get("level") != "look":
             copies[keeper].append(id)
     return [(keeper, *sorted(ids)) for keeper, ids in sorted(copies.items())]
 

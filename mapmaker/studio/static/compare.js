@@ -1,7 +1,7 @@
 // A group side by side: what each picture is to the one that stays, all at one scale.
 
 import { source } from "/static/loupe.js";
-import { WORDS, level, rule } from "/static/words.js";
+import { WORDS, level, rule, whole } from "/static/words.js";
 
 const byId = (id) => document.getElementById(id);
 const TEXT_PX = 92;
@@ -129,7 +129,7 @@ export class Compare {
     const size = m.problem ? "" : `${m.width} × ${m.height}`;
     facts.textContent = said([WORDS[m.state], size, turn ? "turned to match" : ""], " · ");
     const what = document.createElement("i");
-    what.dataset.level = m.rule ? m.level : m.copies[0] === m ? "stays" : "";
+    what.dataset.level = m.rule ? m.level : m.copies[0] === m || m.parts.length ? "stays" : "";
     what.textContent = this.what(m);
     text.append(name, facts, what);
     panel.append(frame, text);
@@ -153,6 +153,7 @@ export class Compare {
     const relation = anchor === m ? undefined : this.pictures.relation(anchor, m);
     const kind = relation ? [KINDS[relation.kind] ?? relation.kind, relation.note] : [];
     if (!m.rule && m.copies[0] === m) return `stays for ${m.copies.length - 1} of these`;
+    if (!m.rule && m.parts.length) return whole(m);
     if (!m.rule) return said(kind, ": ") || "in this group";
     return said([`${level(m)} ${rule(m)}`, m.reason, ...kind, ...m.also], " · ");
   }

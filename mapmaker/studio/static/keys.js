@@ -15,7 +15,7 @@ const TABLE = {
     ["advance", "a", VIEWS, "go on after a mark: on or off"],
   ],
   "Copies and groups": [
-    ["keepOne", "shift+p", VIEWS, "keep this one, drop its copies, go to the next group"],
+    ["keepOne", "shift+p", VIEWS, "keep this one, drop its copies and parts, go to the next group"],
     ["dropGroup", "shift+x", VIEWS, "drop the whole group, go to the next"],
     ["compare", "b c", VIEWS, "compare the group side by side"],
     ["nextGroup", "n", "grid loupe", "next group"],

@@ -60,13 +60,13 @@ function together(steps, text) {
 
 function keepOne() {
   const p = page.current;
-  const others = (p?.copies ?? []).filter((m) => m !== p);
+  const others = p ? [...p.copies, ...p.parts].filter((m) => m !== p) : [];
   if (!others.length) {
     page.say(p ? `${p.name} has no copies here.` : "", true);
     return;
   }
   const steps = [[p, "keep"], ...others.map((m) => [m, "drop"])];
-  together(steps, `${p.name}: kept; ${copies(others.length)} dropped.`);
+  together(steps, `${p.name}: kept; ${copies(others.length)} or parts dropped.`);
 }
 
 function dropGroup() {

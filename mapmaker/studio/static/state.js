@@ -18,7 +18,7 @@ export class Pictures {
     this.all = board.id.map((id, n) => ({
       n, id, name: board.name[n], file: board.file[n], width: board.width[n], height: board.height[n],
       problem: board.problem[n] ?? "", rule: "", level: "", reason: "", keeper: null, also: [],
-      state: "undecided", letter: "u", family: [], copies: [], place: -1, shade: 0,
+      state: "undecided", letter: "u", family: [], copies: [], parts: [], place: -1, shade: 0,
     }));
     this.byId = new Map(this.all.map((p) => [p.id, p]));
     this.suggest(board.suggestions);
@@ -47,7 +47,8 @@ export class Pictures {
     const clusters = new Map();
     for (const p of this.all) {
       if (groups[p.n] >= 0) push(families, groups[p.n], p);
-      if (p.keeper) push(clusters, p.keeper, p);
+      if (p.keeper && p.level === "drop") push(clusters, p.keeper, p);
+      else if (p.keeper) p.keeper.parts.push(p);   // a crop shows something of its own: no copy
     }
     let shade = 0;     // neighbouring groups are told apart by it
     for (const members of families.values()) {

@@ -7,6 +7,11 @@ export function copies(count) {
   return `${count} ${count === 1 ? "copy" : "copies"}`;
 }
 
+/** Return what a picture is to its crops. */
+export function whole(p) {
+  return `the whole of ${p.parts.length === 1 ? "1 part" : `${p.parts.length} parts`}`;
+}
+
 /** Return a rule's name as a person reads it. */
 export function rule(p) {
   return p.rule.replace("-", ", ");
@@ -29,6 +34,7 @@ export function why(p) {
 export function hint(p) {
   if (p.rule) return [p.level, `${level(p)} ${rule(p)}`];
   if (p.copies.length > 1) return ["stays", `stays for ${copies(p.copies.length - 1)}`];
+  if (p.parts.length) return ["stays", whole(p)];
   return ["", `${p.width} × ${p.height}`];
 }
 
