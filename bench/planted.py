@@ -259,7 +259,8 @@ def isometric(picture: Picture, rng: Generator) -> Picture:
     return sheet
 
 
-# What we want. A variant: the relation to its original, and whether one of the two is dropped.
+# What we want. A variant: its relation to the original, and whether it should be dropped. A kind
+# that ends in q80 is to be saved as a JPEG of that quality.
 
 VARIANTS: dict[str, tuple[Callable[[Picture, Generator, float], Picture], str, bool]] = {
     "jpeg q80": (lambda p, rng, cell: as_jpeg(p, 80), "reencode", True),
@@ -271,7 +272,7 @@ VARIANTS: dict[str, tuple[Callable[[Picture, Generator, float], Picture], str, b
     "corner logo": (lambda p, rng, cell: with_logo(p, rng), "watermark", True),
     "title": (lambda p, rng, cell: titled(p, rng), "watermark", True),
     "trimmed 10 px": (lambda p, rng, cell: trimmed(p, 10), "crop", True),
-    "trimmed a cell": (lambda p, rng, cell: trimmed(p, round(cell)), "crop", True),
+    "trimmed a cell": (lambda p, rng, cell: trimmed(p, round(cell)), "crop", False),
     "half of it": (lambda p, rng, cell: cropped(p, *rng.random(2), 0.7), "crop", False),
     "with a grid": (lambda p, rng, cell: gridded(p, cell), "grid", False),
     "by night": (lambda p, rng, cell: by_night(p), "lighting", False),
