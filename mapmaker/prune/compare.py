@@ -270,7 +270,7 @@ def _coherent(hit: NDArray[np.bool_]) -> NDArray[np.bool_]:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     large = stats[:, cv2.CC_STAT_AREA] >= _LETTER_PX
     large[0] = False
-    return large[np.asarray(labels)]
+    return large[labels.astype(np.intp)]
 
 
 def _glass(a: NDArray, b: NDArray, spot: NDArray[np.bool_]) -> tuple[float, int]:

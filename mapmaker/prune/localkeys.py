@@ -26,6 +26,7 @@ VOTES = 3  # keys in common that lie alike (of 14,000 pairs of unlike maps 0.2 %
 _BITS = ((60_000, 7), (400_000, 5), (1_000_000, 3))
 _MOST_KEYS, _LEAST_KEYS = 1_000_000, 16  # all together (200 MB); of a picture
 _REACH, _PATCH, _WAVES = 12, 16, 8  # half a patch [px of its level], its samples, waves a side
+_CHOICE = 6  # times as many as we want, the strongest, are what the cells choose from
 _CELLS = 6  # the picture is cut in 6 x 6, and each cell gives its strongest first
 _WEAKEST = 8  # eighths of a grey level a blob stands out at least
 _MATCHES = 200  # of two pictures, to vote on
@@ -126,6 +127,9 @@ def _level(
     inner = peaks[_REACH:-_REACH, _REACH:-_REACH]
     y, x = np.divmod(np.flatnonzero(inner), inner.shape[1]) if inner.size else _none()
     y, x = y + _REACH, x + _REACH
+    if len(y) > _CHOICE * budget:
+        top = np.argpartition(-strong[y, x].astype(np.int16), _CHOICE * budget)[: _CHOICE * budget]
+        y, x = y[top], x[top]
     rank = _ranks(y, x, np.abs(blobs[y, x]), grey.shape)
     pick = np.argsort(rank, kind="stable")[:budget]
     y, x = y[pick], x[pick]
