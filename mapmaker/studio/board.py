@@ -42,13 +42,14 @@ class Board:
                 hint=f"Run `mapmaker prune {dataset.name}` first.",
             )
         self.suggestions = {id: s for id, s in found.items() if id in self.rows}
-        self.clusters = _clusters(self.suggestions, self.rows)
+        self.clusters = _clusters(self.suggestions, self.rows, ("drop",))
         self.clusters_of: dict[str, list[int]] = defaultdict(list)
         for number, cluster in enumerate(self.clusters):
             for id in cluster:
                 self.clusters_of[id].append(number)
         groups = decisions.groups()
-        self.order = _in_order(list(self.rows)[::-1], groups, self.clusters)
+        beside = _clusters(self.suggestions, self.rows, ("drop", "look"))
+        self.order = _in_order(list(self.rows)[::-1], groups, beside)
         shown = self._shown(seen, groups, relations)
         self.edition = hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
         self.body = json.dumps({"edition": self.edition} | shown, separators=(",", ":")).encode()
@@ -89,16 +90,17 @@ class Board:
 
 
 def _clusters(
-    suggestions: Mapping[str, Mapping[str, Any]], rows: Mapping[str, Any]
+    suggestions: Mapping[str, Mapping[str, Any]], rows: Mapping[str, Any], levels: Iterable[str]
 ) -> list[tuple[str, ...]]:
     """Return (keeper, copy, copy, ...) for each picture that stays for others.
 
-    What a person should only look at (a crop) shows something of its own, so it is no copy.
+    What a person should only look at (a crop) shows something of its own: with levels ("drop",)
+    it is no copy.
     """
     copies = defaultdict(list)
     for id, suggestion in suggestions.items():
         keeper = suggestion.get("keeper")
-        if keeper in rows and suggestion.get("level") != "look":
+        if keeper in rows and (suggestion.get("level") or "drop") in levels:
             copies[keeper].append(id)
     return [(keeper, *sorted(ids)) for keeper, ids in sorted(copies.items())]
 
