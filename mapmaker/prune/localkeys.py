@@ -7,7 +7,8 @@ a whole of another resolution. Pictures with a few keys in common that lie alike
 at their pixels; we judge nothing from keys alone.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -20,11 +21,12 @@ from mapmaker.prune.shot import SMALL_PX, Shot
 
 BUDGET = (48, 38, 29, 23, 17, 12, 8, 5)  # keys of each size, the smallest blobs first
 STEP = 2 ** (1 / 3)  # from one size to the next
+PARTNERS = 8  # pictures that one is compared with because of its keys
 VOTES = 3  # keys in common that lie alike (of 14,000 pairs of unlike maps 0.2 % have so many)
 
 # (keys at most, bits at most): what the join can ask of so many in a minute.
-_BITS = ((60_000, 7), (400_000, 5), (1_000_000, 3))
-_MOST_KEYS, _LEAST_KEYS = 1_000_000, 16  # all together (200 MB); of a picture
+_BITS = ((60_000, 7), (320_000, 5))
+_MOST_KEYS, _LEAST_KEYS = 320_000, 16  # all together (300 MB with what they meet); of a picture
 _REACH, _PATCH, _WAVES = 12, 16, 8  # half a patch [px of its level], its samples, waves a side
 _CHOICE = 6  # times as many as we want, the strongest, are what the cells choose from
 _CELLS = 6  # the picture is cut in 6 x 6, and each cell gives its strongest first
@@ -102,18 +104,33 @@ def meet(pictures: Iterable[tuple[int, bytes]], count: int) -> Met:
     order, pair = use[np.argsort(pair, kind="stable")], np.sort(pair)
     starts = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]]) if len(pair) else _none()[0]
     counts = np.diff(np.r_[starts, len(pair)])
-    met = set()
+    met: dict[tuple[int, int], int] = {}
     for start, count in zip(starts[counts >= VOTES], counts[counts >= VOTES], strict=True):
         some = order[start : start + min(count, _MATCHES)]
         i, j = int(one[some[0]]), int(other[some[0]])
         a, b = table[close.one[some]], table[close.other[some]]
         turn = int(close.orientation[some[0]])
-        if (i, j) not in met and _votes(a, b, turn, sizes[j]) >= VOTES:
-            met.add((i, j))
+        votes = _votes(a, b, turn, sizes[j])
+        if votes >= VOTES:
+            met[i, j] = max(votes, met.get((i, j), 0))
     cut = max(len(r) for r in rows) >= each or limit < _BITS[0][1]
     few = (f"Parts are looked for by {each} keys a picture at most, {limit} bits apart.",)
-    pairs = np.sort(numbers[np.array(sorted(met), np.int64).reshape(-1, 2)], axis=1)
+    best = np.array(sorted(_best(met)), np.int64).reshape(-1, 2)
+    pairs = np.sort(numbers[best], axis=1)
     return Met(pairs[:, 0], pairs[:, 1], (*close.warnings, *(few if cut else ())))
+
+
+def _best(met: Mapping[tuple[int, int], int]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs with most votes, PARTNERS a picture: maps drawn with one set of tiles share
+    keys with each other, all of them, and comparing each with each would never end.
+
+    A pair stays while one of its two has room, so a whole keeps all of its parts.
+    """
+    partners: Counter[int] = Counter()
+    for pair in sorted(met, key=lambda pair: (-met[pair], pair)):
+        if min(partners[i] for i in pair) < PARTNERS:
+            partners.update(pair)
+            yield pair
 
 
 def _level(
