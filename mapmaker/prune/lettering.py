@@ -105,10 +105,14 @@ def text_rows(grey: NDArray[np.uint8]) -> tuple[float, float, int]:
 
 def _even_lines(full: NDArray[np.floating], height: int) -> list[float]:
     # The distances [px] of lines of text that follow each other evenly down one strip.
-    inked, empty = full > _INKED, full < _EMPTY
-    if not (0.1 < inked.mean() < 0.9 and empty.mean() > 0.08):
+    inked, empty, size = full > _INKED, full < _EMPTY, len(full)
+    if not 0.1 * size < np.count_nonzero(inked) < 0.9 * size:
         return []
-    turns = np.flatnonzero(np.diff(inked, prepend=False, append=False))
+    if np.count_nonzero(empty) <= 0.08 * size:
+        return []
+    framed = np.zeros(size + 2, bool)
+    framed[1:-1] = inked
+    turns = np.flatnonzero(framed[1:] != framed[:-1])
     starts, ends = turns[::2], turns[1::2]
     clear = np.cumsum(np.append(0, empty))
     parted = clear[starts[1:]] > clear[ends[:-1]]  # else a hole in a line
