@@ -32,7 +32,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         add(dataset, f"{n}.png", painted(n, 80))
     add(dataset, "0 again.jpg", painted(0, 80))
     add(dataset, "1 turned.jpg", painted(1, 80).rotate(90))
-    add(dataset, "2 half.png", painted(2, 160))
+    add(dataset, "2 less.png", painted(2, 80).resize((64, 64)))
     add(dataset, "small.png", painted(90, 40))
     add(dataset, "blank.png", painted(91, 80).point(lambda v: 90))
     add(dataset, "broken.png", b"no picture")
