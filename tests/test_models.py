@@ -7,13 +7,14 @@ import torch
 from torch import nn
 
 from mapmaker.errors import BadConfig, UnknownName
-from mapmaker.models import ARCHS, SIDES_PX, build, dcgan
+from mapmaker.models import ARCHS, SIDES_PX, Nets, build, dcgan
 from mapmaker.models.layers import SpectralConv2d
 from mapmaker.models.pyramid import canvas
 
 SMALL = {
     "dcgan": {"channels": 8, "channels2": 8},
     "pyramid": {"latent": 16, "widths": [16, 12, 8, 8], "d_widths": [8, 12, 16]},
+    "fewshot": {"latent": 16, "widths": [16, 12, 8, 8], "d_widths": [8, 12, 16], "local": [8, 8]},
 }
 VARIANTS = [
     *SMALL.items(),
@@ -33,6 +34,14 @@ def _one_thread() -> None:
 
 def count(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters())
+
+
+def verdict(nets: Nets, pictures: torch.Tensor) -> torch.Tensor:
+    """Return one number every weight of the discriminator has a part in."""
+    if nets.arch != "fewshot":
+        return nets.discriminator(pictures).square().sum()
+    logits, painted = nets.discriminator(pictures, recall=True)
+    return logits.square().sum() + painted
 
 
 def test_every_architecture_is_in_the_laws() -> None:
@@ -62,7 +71,7 @@ def test_a_gradient_reaches_every_parameter(arch: str, options: dict) -> None:
     nets = build(arch, 32, options)
     pictures = nets.generator(torch.randn(4, *nets.latent_shape))
 
-    nets.discriminator(pictures).square().sum().backward()
+    verdict(nets, pictures).backward()
 
     for net in (nets.generator, nets.discriminator):
         # A weight of exactly no effect has no gradient; one cut off behind ReLU has some row left.
@@ -80,9 +89,9 @@ def test_checkpointing_changes_no_gradient_and_no_statistic(arch: str, options: 
         both = (nets.generator, nets.discriminator)
         for net in both:
             net.checkpointing = checkpointing
-        logits = nets.discriminator(nets.generator(torch.randn(4, *nets.latent_shape)))
+        total = verdict(nets, nets.generator(torch.randn(4, *nets.latent_shape)))
 
-        logits.square().sum().backward()
+        total.backward()
 
         gradients = [p.grad for net in both for p in net.parameters()]
         results.append(gradients + [b.float() for net in both for b in net.buffers()])

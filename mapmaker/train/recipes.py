@@ -34,6 +34,7 @@ class Recipe:
     ema: float = 0.0  # decay a step of the averaged generator; 0 keeps none
     lecam: float = 0.0  # weight of LeCam (arXiv 2104.03310): ties the logits to their averages
     lecam_after: int = 1000  # steps
+    recall: float = 0.0  # weight of what the discriminator must paint of real pictures (fewshot)
     noise: float = 0.0  # sigma of Gaussian noise on all the discriminator sees
     noise_until: float = 1.0  # it falls to 0 over this share of the run; 1 keeps it as it is
     symmetries: bool = True  # each real picture in one of its eight orientations, drawn anew
@@ -106,6 +107,7 @@ RECOMMENDED = Recipe(
 RECIPES.register("recommended")(RECOMMENDED)
 
 RECIPES.register("recommended-pyramid")(replace(RECOMMENDED, options={}, d_side=0))
+RECIPES.register("recommended-fewshot")(replace(RECOMMENDED, options={}, d_side=0, recall=1.0))
 
 
 def find_recipe(wanted: str, arch: str) -> Recipe:

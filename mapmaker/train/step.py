@@ -76,9 +76,11 @@ def _discriminator(
         # Real and generated pictures never share a batch: batch norm would tell them apart.
         reals = pictures.batch(state.images + part * pace.micro_batch, pace.micro_batch)
         with mixed(state.device, pace.precision):
-            real = judge(seen(reals, recipe, rng, progress)).float()
+            real, painted = _judged(judge, seen(reals, recipe, rng, progress), recipe)
         loss_real = (
-            real_loss(real, recipe) + lecam * F.relu(real - state.anchors[1]).square().mean()
+            real_loss(real, recipe)
+            + lecam * F.relu(real - state.anchors[1]).square().mean()
+            + recipe.recall * painted
         )
         (loss_real / pace.accumulate).backward()
 
@@ -100,6 +102,14 @@ def _discriminator(
     figures["grad_d"] = _norm(judge)
     state.adam_d.step()
     return figures
+
+
+def _judged(judge: nn.Module, reals: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor | float]:
+    """Return the logits of real pictures and how wrongly the discriminator paints them again."""
+    if not recipe.recall:
+        return judge(reals).float(), 0.0
+    logits, painted = judge(reals, recall=True)
+    return logits.float(), painted.float()
 
 
 def _generator(
