@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from mapmaker.errors import MapmakerError
+from mapmaker.prune import overlay
 from mapmaker.prune.consent import Consent
 from mapmaker.prune.decisions import Decisions
 from mapmaker.prune.lettering import has_text
@@ -101,8 +102,12 @@ def _copy_of_removed(dataset: Dataset, stones: Tombstones, row: dict[str, Any]) 
 
 
 def _signs(seen: Features) -> tuple[bool, float | None]:
-    """Return whether there is writing in the picture, and where its shadows fall [degrees]."""
-    return has_text(seen.signs, limits()), direction(seen.signs, limits())
+    """Return whether there is writing in the picture, and where its shadows fall [degrees].
+
+    A watermark or a logo is writing too: a net that saw it mirrored would draw it mirrored.
+    """
+    writing = has_text(seen.signs, limits()) or bool(overlay.findings(seen.signs, limits()))
+    return writing, direction(seen.signs, limits())
 
 
 def _unready(dataset: Dataset, count: int) -> MapmakerError:
