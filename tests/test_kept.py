@@ -14,7 +14,7 @@ from mapmaker.prune.prune import prune
 def test_titles_and_logos_keep_a_picture_upright(tmp_path):
     """A net that saw a name or a logo mirrored would draw it mirrored."""
     dataset = make_dataset(tmp_path)
-    plain = render(plan("cave", 3, 15, 15), cell_px=50).convert("RGB")
+    plain = render(plan("cave", 5, 15, 15), cell_px=50).convert("RGB")
     other = render(plan("wilderness", 4, 15, 15), cell_px=50).convert("RGB")
     add(dataset, "plain.png", plain)
     add(dataset, "titled.png", titled(other, default_rng(1)))
