@@ -9,6 +9,8 @@ from mapmaker import __version__
 from mapmaker.errors import UnsafeInput
 from mapmaker.files import read_json, sha256_of, speaking_of
 from mapmaker.shards.config import PackConfig, digest
+from mapmaker.shards.deal import left_as_is
+from mapmaker.shards.pipeline import Pipeline, symmetry
 from mapmaker.shards.walls import turned_light
 from mapmaker.shards.writer import Sample
 
@@ -56,7 +58,7 @@ def describe(
         "squares": config.squares,
         "layout": config.layout,
         "seed": config.seed,
-        "light": lights(samples),
+        "light": lights(samples, recipe),
         "recipe": recipe,
         "recipe_sha256": digest(recipe),
         "count": len(samples),
@@ -69,12 +71,23 @@ def describe(
             "held-out": {"count": counts["held-out"], "groups": len(groups & held)},
         },
         "shards": list(lines),
+    } | ({"pipeline": of_pipeline(samples, config)} if config.pipeline else {})
+
+
+def of_pipeline(samples: Sequence[Sample], config: PackConfig) -> dict[str, Any]:
+    """Return what a person's own pipeline is and did: how many samples it made, and how many
+    pictures it was not given because of their writing or their shadows."""
+    pictures = {s.picture.id: s.picture for s in samples}.values()
+    return Pipeline.of(config.pipeline).card() | {
+        "sha256": digest(config.pipeline),
+        "samples": sum(s.view > 0 for s in samples),
+        "left_as_they_are": sum(left_as_is(picture, config) for picture in pictures),
     }
 
 
-def lights(samples: Sequence[Sample]) -> dict[str, int]:
+def lights(samples: Sequence[Sample], recipe: Mapping[str, Any]) -> dict[str, int]:
     """Return how many samples have their shadows fall in each direction, to 45 degrees."""
-    turned = [turned_light(s.picture.light, s.view) for s in samples]
+    turned = [turned_light(s.picture.light, symmetry(recipe, s.view)) for s in samples]
     counts = Counter("unknown" if d < 0 else str(round(d / 45) % 8 * 45) for d in turned)
     return dict(sorted(counts.items()))
 

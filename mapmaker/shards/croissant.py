@@ -69,7 +69,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "decision": ("keep, or undecided, which is kept too.", "sc:Text"),
     "decided_by": ("person, or the rule and its version.", "sc:Text"),
     "crop": ("Which crop of the picture.", "sc:Integer"),
-    "variant": ("Which symmetry of the crop; 0 is as it is.", "sc:Integer"),
+    "variant": ("Which view of the crop; 0 is as it is.", "sc:Integer"),
     "squares": ("Grid squares along a side; 0 where not known.", "sc:Integer"),
 }
 _SPDX = "https://spdx.org/licenses/"
@@ -107,6 +107,10 @@ def of_shards(
     }
     recipe = json.dumps(card["recipe"], sort_keys=True)
     how = f"Cropped along the grid, turned and mirrored; nothing else is changed. Recipe: {recipe}"
+    if "pipeline" in card:  # somebody's own
+        how = (
+            f"Cropped along the grid, then changed as the recipe's pipeline says. Recipe: {recipe}"
+        )
     about = f"{card['count']} samples of {card['size']} px from {card['pictures']} maps."
     version = card["source_sha256"][:12]
     return describe(facts, about, version, packed, [*files, listing, every], [records], how)

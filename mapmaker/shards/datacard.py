@@ -91,14 +91,21 @@ def card_text(card: Mapping[str, Any], facts: Facts) -> str:
     ]
     made = [
         f"Crops of at most {recipe['squares']} grid squares a side, at most {recipe['crops']} a "
-        f"picture, {recipe['views']} views each (symmetries: {recipe['augment']}). Of "
+        f"picture, {recipe['views']} views each ({_views(card)}). Of "
         f"{card['pictures']} pictures {card['without_grid']} have no known grid; "
-        f"{card['enlarged_over_2x']} samples are enlarged more than twice. No colour is changed "
-        "and no noise is added.",
+        f"{card['enlarged_over_2x']} samples are enlarged more than twice.",
         f"Written by mapmaker {__version__}; recipe {card['recipe_sha256'][:16]}, "
         f"pictures {card['source_sha256'][:16]}.",
     ]
     return head + sections(facts, form, made)
+
+
+def _views(card: Mapping[str, Any]) -> str:
+    if own := card.get("pipeline"):
+        still = f"; {own['left_as_they_are']} pictures only as they are"
+        names = ", ".join(own["transforms"])
+        return f"the first as it is, others changed by albumentations: {names}{still}"
+    return f"symmetries: {card['recipe']['augment']}; no colour is changed, no noise is added"
 
 
 def yaml_head(facts: Facts, count: int, files: Mapping[str, Sequence[str]]) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from mapmaker.errors import MapmakerError
+from mapmaker.shards.augment import stream
 from mapmaker.shards.config import ELEMENTS, SYMMETRIES, PackConfig
 from mapmaker.shards.crops import Crop
+from mapmaker.shards.pipeline import Pipeline
 from mapmaker.shards.source import Picture
 from mapmaker.shards.walls import turned_light
 from mapmaker.shards.writer import Sample, ShardJob
@@ -23,14 +25,10 @@ def draw_views(augment: str, count: int, *, seed: int, sha256: str, crop: int) -
 
     View k depends on seed, picture, crop and k alone: not on order, on `count` or on who asks.
     """
-    words = np.frombuffer(bytes.fromhex(sha256), dtype=">u8").astype(np.uint64)
-    source = np.random.Philox(
-        key=np.array([seed, words[0]], dtype=np.uint64),
-        counter=np.array([crop << 32, *words[1:]], dtype=np.uint64),
-    )
     others = SYMMETRIES[augment][1:]
     # Raw words are the same in every numpy; the order of `permutation` is not promised.
-    order = np.argsort(source.random_raw(len(others)), kind="stable") if others else []
+    words = stream(seed, sha256, crop).random_raw(len(others))
+    order = np.argsort(words, kind="stable") if others else []
     return [0, *(ELEMENTS.index(others[i]) for i in order)][:count]
 
 
@@ -70,11 +68,21 @@ def deal_samples(
 
 def _views(picture: Picture, crop: Crop, config: PackConfig) -> list[int]:
     """Return a crop's views: none of writing but the upright one, none that moves kept light."""
+    if config.pipeline:
+        return list(range(1 if left_as_is(picture, config) else config.views))
     name, draw = "none" if picture.upright else config.augment, len(ELEMENTS)
     views = draw_views(name, draw, seed=config.seed, sha256=picture.id, crop=crop.index)
     if config.light == "keep" and picture.light is not None:
         views = [v for v in views if _apart(turned_light(picture.light, v), picture.light) <= NEAR]
     return views[: config.views]
+
+
+def left_as_is(picture: Picture, config: PackConfig) -> bool:
+    """Return whether a person's own pipeline is not to touch a picture: it might turn or mirror
+    writing, or move shadows that are to stay."""
+    own = Pipeline.of(config.pipeline)
+    shadows = config.light == "keep" and picture.light is not None and own.moves
+    return shadows or (picture.upright and not own.upright_too)
 
 
 def _apart(one: float, other: float) -> float:

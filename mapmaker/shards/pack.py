@@ -16,10 +16,12 @@ from mapmaker.errors import MapmakerError, UnsafeInput
 from mapmaker.events import Done, Event, Note, Step
 from mapmaker.files import append_line, need_room, read_lines, speaking_of, write_json, write_lines
 from mapmaker.prune.kept import kept
+from mapmaker.shards.augment import try_out
 from mapmaker.shards.card import CARD, TOOL, describe, is_whole, present_card, summary, tidy
 from mapmaker.shards.config import PackConfig, digest
 from mapmaker.shards.crops import Crop
 from mapmaker.shards.deal import deal_samples, deal_shards, held_out
+from mapmaker.shards.pipeline import Pipeline
 from mapmaker.shards.publish import publish
 from mapmaker.shards.rows import written_before
 from mapmaker.shards.source import Look, Picture, look
@@ -29,6 +31,7 @@ from mapmaker.stopping import StopFlag, stoppable
 from mapmaker.workspace import Dataset, locked
 
 LOOKS = "looks.jsonl"
+SAID = 3  # pictures named in a note; of more the number
 AGAIN = "Run the same command again; what is finished is kept."
 
 
@@ -62,6 +65,7 @@ def pack(dataset: Dataset, config: PackConfig) -> Iterator[Event]:
     """
     terms = Terms.of(dataset, kept(dataset), config.licenses)
     yield from terms.notes()
+    yield from _doubts(terms)
     pictures = _pictures(dataset, terms)
     source = digest([picture.key() for picture in pictures])
     folder = dataset.shards(config.size)
@@ -81,6 +85,8 @@ def pack(dataset: Dataset, config: PackConfig) -> Iterator[Event]:
             return
 
         # Look, deal, write.
+        if config.pipeline:
+            try_out(Pipeline.of(config.pipeline), config.size)
         with stoppable() as stop, _engine(config, len(pictures), folder) as engine:
             found = yield from _look(engine, pictures, config, folder, stop)
             samples = deal_samples(pictures, found.crops, config)
@@ -113,8 +119,20 @@ def _pictures(dataset: Dataset, terms: Terms) -> list[Picture]:
     return [Picture.of(row, dataset.root) for row in terms.rows.values()]
 
 
+def _doubts(terms: Terms) -> Iterator[Note]:
+    """Yield one line on the pictures whose name and whose lines speak of different grids."""
+    doubts = [
+        f"{row['file']}: {grid['doubt']}"
+        for row in terms.rows.values()
+        if (grid := row.get("grid")) and grid.get("doubt")
+    ]
+    if doubts:
+        more = [f"and {len(doubts) - SAID} more"] if len(doubts) > SAID else []
+        yield Note(f"Look at the grid of {' '.join(doubts[:SAID] + more)}")
+
+
 def _engine(config: PackConfig, count: int, folder: Path) -> AbstractContextManager[Engine]:
-    needs = ["mapmaker.shards.writer"]
+    needs = ["mapmaker.shards.writer", *(["albumentations"] if config.pipeline else [])]
     return open_engine(resolve(config.engine, count), needs, reach=folder)
 
 

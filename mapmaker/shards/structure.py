@@ -22,7 +22,7 @@ COLUMNS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "seal": ("u1", (8,)),  # begin of the sha256 of the row's other values, its walls among them
     "group": ("<i8", ()),  # all views of one map, its floors and duplicates
     "crop": ("<i2", ()),  # which candidate crop of the picture
-    "variant": ("u1", ()),  # symmetry, an index into config.ELEMENTS; 0 is as it was
+    "variant": ("u1", ()),  # view: an index into config.ELEMENTS, or an own draw; 0 is as it was
     "light": ("<f4", ()),  # where shadows fall [degrees clockwise from the right]; -1 unknown
     "upright": ("u1", ()),  # 1: has writing, or light to be kept; not to be turned or mirrored
     "squares": ("<i2", ()),  # grid squares along a side; 0 unknown

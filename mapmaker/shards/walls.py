@@ -27,12 +27,12 @@ _TURNS: Mapping[str, Callable[[float, float, float], Point]] = {
 }
 
 
-def turned_light(direction: float | None, view: int) -> float:
-    """Return where shadows fall after ELEMENTS[view], -1 when nobody knows.
+def turned_light(direction: float | None, view: int | None) -> float:
+    """Return where shadows fall after ELEMENTS[view], -1 when nobody knows either.
 
     In degrees clockwise from the right, as `prune.shadow` counts: 45 is the lower right.
     """
-    if direction is None:
+    if direction is None or view is None:
         return -1.0
     angle = math.radians(direction)
     x, y = _TURNS[ELEMENTS[view]](math.cos(angle), math.sin(angle), 0.0)

@@ -22,9 +22,10 @@ from PIL import Image
 from mapmaker import __version__
 from mapmaker.errors import MapmakerError
 from mapmaker.files import atomic_file, need_room, sha256_of, sync
-from mapmaker.shards.augment import apply_view
+from mapmaker.shards.augment import Views
 from mapmaker.shards.config import digest
 from mapmaker.shards.crops import Crop
+from mapmaker.shards.pipeline import symmetry
 from mapmaker.shards.rows import seals
 from mapmaker.shards.source import Picture, cut, read_picture
 from mapmaker.shards.structure import COLUMNS, MAP_ID_BYTES, check_structure
@@ -37,7 +38,10 @@ JPEG = {"format": "JPEG", "quality": 95, "subsampling": 0}  # 4:4:4 keeps colour
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One row of a shard: a crop of a picture under a symmetry."""
+    """One row of a shard: a view of a crop of a picture.
+
+    view is an index into ELEMENTS, or of a person's own pipeline which of its draws, 0 none.
+    """
 
     picture: Picture
     crop: Crop
@@ -60,6 +64,11 @@ class ShardJob:
     @property
     def size(self) -> int:
         return self.recipe["size"]
+
+    @property
+    def turns(self) -> list[int | None]:
+        """Which of ELEMENTS each sample is; None where squares, walls and shadows have moved."""
+        return [symmetry(self.recipe, sample.view) for sample in self.samples]
 
     @property
     def expected_bytes(self) -> int:
@@ -153,12 +162,13 @@ def _reserve(handle: int, size: int) -> None:
 
 def _render(job: ShardJob) -> Iterator[np.ndarray]:
     """Yield the samples in order; each picture is decoded once, each crop resampled once."""
+    views = Views(job.recipe)
     for picture, of_picture in groupby(job.samples, key=lambda s: s.picture):
         image = read_picture(picture)
         for crop, of_crop in groupby(of_picture, key=lambda s: s.crop):
             pixels = cut(image, crop, job.size)
             for sample in of_crop:
-                yield apply_view(pixels, sample.view)
+                yield views.make(pixels, sample.view, sha256=picture.id, crop=crop.index)
 
 
 def _jpeg(pixels: np.ndarray) -> bytes:
@@ -175,6 +185,7 @@ def _ends(parts: Sequence[bytes]) -> np.ndarray:
 def _columns(job: ShardJob) -> dict[str, np.ndarray]:
     """Return every column; digests and seals are still empty."""
     samples, size, keeps = job.samples, job.size, job.recipe["light"] == "keep"
+    squares = [0 if t is None else s.crop.squares for s, t in zip(samples, job.turns, strict=True)]
     values: dict[str, list[Any]] = {
         "sha256": [list(bytes.fromhex(s.picture.id)) for s in samples],
         "digest": [[0] * 32 for _ in samples],
@@ -182,10 +193,12 @@ def _columns(job: ShardJob) -> dict[str, np.ndarray]:
         "group": [group_number(s.picture.group) for s in samples],
         "crop": [s.crop.index for s in samples],
         "variant": [s.view for s in samples],
-        "light": [turned_light(s.picture.light, s.view) for s in samples],
+        "light": [
+            turned_light(s.picture.light, t) for s, t in zip(samples, job.turns, strict=True)
+        ],
         "upright": [s.picture.upright or (keeps and s.picture.light is not None) for s in samples],
-        "squares": [s.crop.squares for s in samples],
-        "cell_px": [size / s.crop.squares if s.crop.squares else 0.0 for s in samples],
+        "squares": squares,
+        "cell_px": [size / count if count else 0.0 for count in squares],
         "scale": [size / s.crop.side for s in samples],
         "box": [[s.crop.left, s.crop.top, s.crop.side] for s in samples],
     }
@@ -197,7 +210,11 @@ def _columns(job: ShardJob) -> dict[str, np.ndarray]:
 
 
 def _walls(job: ShardJob) -> list[bytes]:
-    return [crop_walls(Path(s.picture.path), s.crop, s.view) for s in job.samples]
+    """Return each sample's walls; b"" too where they may have moved, nobody knows whereto."""
+    return [
+        b"" if t is None else crop_walls(Path(s.picture.path), s.crop, t)
+        for s, t in zip(job.samples, job.turns, strict=True)
+    ]
 
 
 def _read_back(path: Path, job: ShardJob, columns: Mapping[str, np.ndarray]) -> None:
