@@ -70,6 +70,22 @@ def test_the_page_is_told_everything_and_finish_ends_the_server(dataset: Dataset
         }
 
 
+def test_a_refused_picture_says_so(tmp_path: Path) -> None:
+    """Whoever decides is told that the maker's no stands, whatever key is pressed."""
+    made = make_dataset(tmp_path)
+    add(made, "yes.png", painted(1, 96))
+    no = add(made, "no.png", painted(2, 96), ai_training="no")
+    finish(prune(made, PruneConfig(min_side_px=128)))
+
+    with served(made) as (_, url):
+        shown = requests.get(url + "api/pictures", timeout=10).json()
+
+    rule, level, reason, _, also = shown["suggestions"][str(shown["id"].index(no))]
+    assert (rule, level) == ("refused", "look")
+    assert reason.startswith("opted out") and reason.endswith("never packed")
+    assert also == ["96x96 px; its shorter side is below 128 px"]
+
+
 def test_a_keeper_is_protected(dataset: Dataset) -> None:
     """Of a map and its copies one must stay: the last is refused, unless the group goes on purpose.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from mapmaker.errors import MapmakerError
 from mapmaker.prune.decisions import Decisions
-from mapmaker.prune.kept import features_of
+from mapmaker.prune.kept import features_of, refused
 from mapmaker.workspace import Dataset
 
 
@@ -42,6 +42,8 @@ class Board:
                 hint=f"Run `mapmaker prune {dataset.name}` first.",
             )
         self.suggestions = {id: s for id, s in found.items() if id in self.rows}
+        for id, reason in refused(dataset).items():
+            self.suggestions[id] = _refused(reason, self.suggestions.get(id, {}))
         self.clusters = _clusters(self.suggestions, self.rows, ("drop",))
         self.clusters_of: dict[str, list[int]] = defaultdict(list)
         for number, cluster in enumerate(self.clusters):
@@ -122,6 +124,13 @@ def _in_order(
     return sorted(
         ids, key=lambda id: (group_at[groups.get(id) or id], *beside.get(id, (at[id], 0, 0)))
     )
+
+
+def _refused(reason: str, suggestion: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of a picture that pack will not take, whatever a person decides."""
+    further = [suggestion["reason"], *(suggestion.get("also") or ())] if suggestion else []
+    reason = f"{reason}; it is never packed"
+    return {"rule": "refused", "level": "look", "reason": reason, "keeper": "", "also": further}
 
 
 def _suggestion(suggestion: Mapping[str, Any], place: Mapping[str, int]) -> list[Any]:
