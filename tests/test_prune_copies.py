@@ -14,9 +14,11 @@ from mapmaker.prune.candidate import Picture
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.copies import duplicates, one_each, parts
 from mapmaker.prune.decisions import Decisions
-from mapmaker.prune.features import Features
+from mapmaker.prune.features import Features, measure
 from mapmaker.prune.hashes import dhashes, near_pairs, phashes, shrink
 from mapmaker.prune.prune import prune
+from mapmaker.prune.suggest import suggest
+from mapmaker.prune.thresholds import limits
 from mapmaker.prune.variants import Relation
 
 SMALL = PruneConfig(min_side_px=32)
@@ -149,6 +151,22 @@ def test_the_part_goes_even_when_it_is_the_larger_file() -> None:
     assert who([fake("part", 490), fake("whole", 500)], [trim]) == {"part": "whole"}
     assert [(p.id, w.id) for p, w, _ in parts(pair, [half])] == [("part", "whole")]
     assert list(parts(pair, [trim])) == []
+
+
+def test_a_guess_about_the_overlay_drops_neither(tmp_path: Path) -> None:
+    """Where we cannot tell which of two bears the title, a person looks at the likelier one."""
+    pair = []
+    for name, side in (("clean", 500), ("titled", 600)):
+        painted(1, side).save(tmp_path / f"{name}.png")
+        features = measure(tmp_path / f"{name}.png", name).features
+        pair.append(Picture({"file": f"pictures/{name}.png", "bytes": 1}, features, None))
+    guess = Relation("clean", "titled", "watermark", worse="titled", note="words", sure=False)
+
+    found = suggest(pair, [guess], limits())
+
+    assert who(pair, [guess]) == {}
+    assert {id: (s.level, s.keeper) for id, s in found.items()} == {"titled": ("look", "clean")}
+    assert "perhaps" in found["titled"].reason
 
 
 def test_equal_pixels_and_known_dpi_speak_before_looks() -> None:

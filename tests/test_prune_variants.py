@@ -7,8 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.random import default_rng
-from PIL import Image
-from planted import VARIANTS, as_jpeg, by_night, cropped, scaled, turned
+from PIL import Image, ImageDraw, ImageFont
+from planted import (
+    VARIANTS,
+    as_jpeg,
+    by_night,
+    cropped,
+    scaled,
+    titled,
+    turned,
+    watermarked,
+    with_logo,
+)
 from prune_pictures import add, make_dataset, painted, suggested
 
 from mapmaker.events import finish
@@ -38,6 +48,16 @@ def clouds(seed: int) -> Image.Image:
     """Return soft noise: nothing in it is like anything else."""
     noise = default_rng(seed).integers(0, 255, (60, 80), np.uint8)
     return Image.fromarray(noise).resize((480, 360), Image.Resampling.BICUBIC).convert("RGB")
+
+
+def with_band(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Return it with a name on a dark band along the bottom."""
+    result = picture.copy()
+    draw, top = ImageDraw.Draw(result), picture.height * 9 // 10
+    draw.rectangle((0, top, *picture.size), fill=(60, 40, 50))
+    font = ImageFont.load_default(picture.height / 14)
+    draw.text((rng.uniform(5, 90), top), "Harbour of Ghosts", fill=(210, 205, 200), font=font)
+    return result
 
 
 def told(one: Image.Image, other: Image.Image, orientation: int | None = None) -> str:
@@ -187,6 +207,20 @@ def test_slivers_and_blank_sheets_have_no_keys(size: tuple[int, int]) -> None:
 
     assert data == b""
     assert len(meet([(0, data), (1, data)], 2).one) == 0
+
+
+@pytest.mark.parametrize("put", [titled, with_band, watermarked, with_logo])
+def test_the_clean_one_of_two_is_never_taken_for_the_marked_one(put: Callable) -> None:
+    """Titles, bands, words and logos, whichever comes first: the clean one is never the worse."""
+    maps = [painted(4, 480), drawn(1), drawn(3, "cave"), painted(6, 480)]
+    answers = []
+    for n, clean in enumerate(maps):
+        one, other = (seen(np.asarray(p)) for p in (clean, put(clean, default_rng(n))))
+        answers += [(tell(one, other, 0), 1), (tell(other, one, 0), 0)]
+
+    assert all(found.kind == "watermark" for found, _ in answers)
+    assert all(found.worse == marked for found, marked in answers if found.sure)
+    assert sum(found.sure for found, _ in answers) >= 7
 
 
 def test_relate_opens_the_files_and_says_who_bears_the_mark(tmp_path: Path) -> None:

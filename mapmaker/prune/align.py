@@ -1,6 +1,7 @@
 """Where one picture lies in another: turned by quarters or mirrored, larger or smaller, a part."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ _NEAR_PX = 3.0  # how far from the fit a point may lie
 _QUARTER = 12.0  # degrees a match may lie off a quarter turn
 _SCALES = (1 / 8, 8.0)
 _TRIES = 600
+_VOTERS = 150  # pairs of points that every try is held against
 
 # `hashes.turn` for 0..3 quarter turns counter-clockwise, of a picture as it is and mirrored.
 _TURNS = ((0, 6, 3, 5), (1, 4, 2, 7))
@@ -39,6 +41,11 @@ class View:
     rgb: Pixels
     size: tuple[int, int]
     centre: Pixels
+
+    @cached_property
+    def points(self) -> tuple[Points, NDArray[np.float32]]:
+        """What `find` knows it by: (n, 3) x, y [px], angle [degrees], and (n, 128) signs."""
+        return _points(self.rgb)
 
 
 @dataclass(frozen=True)
@@ -94,8 +101,8 @@ def whole(one: View, other: View, orientation: int) -> Fit:
 
 def find(one: View, other: View, orientation: int | None = None) -> Fit | None:
     """Return where the other lies in the one by the points they share, or None."""
-    points, signs = _points(one.rgb)
-    others = _points(other.rgb)
+    points, signs = one.points
+    others = other.points
     height, width = other.rgb.shape[:2]
     best: Fit | None = None
     for mirrored in (0, 1) if orientation is None else (orientation in _TURNS[1],):
@@ -105,14 +112,13 @@ def find(one: View, other: View, orientation: int | None = None) -> Fit | None:
             continue
         here, there = points[pairs[:, 0]], other_points[pairs[:, 1]]
         # SIFT angles grow clockwise; a match turned by +90 needs the other turned clockwise.
-        angle = (here[:, 2] - there[:, 2] + 180) % 360 - 180
-        for quarter in range(4):
-            code = _TURNS[int(mirrored)][quarter]
+        angle = here[:, 2] - there[:, 2]
+        off = (angle + 90 * np.arange(4)[:, None] + 180) % 360 - 180
+        agrees = np.abs(off) < _QUARTER
+        counts = agrees.sum(axis=1)
+        for quarter in np.flatnonzero(counts >= max(_LEAST_MATCHES, counts.max() / 2)).tolist():
+            agree, code = agrees[quarter], _TURNS[int(mirrored)][quarter]
             if orientation is not None and code != orientation:
-                continue
-            off = (angle + 90 * quarter + 180) % 360 - 180
-            agree = np.abs(off) < _QUARTER
-            if agree.sum() < _LEAST_MATCHES:
                 continue
             fit = _fit(here[agree, :2], _quarters(there[agree, :2], quarter, width, height), code)
             if fit and (best is None or fit.points > best.points):
@@ -179,26 +185,30 @@ def _fit(here: Points, there: Points, orientation: int) -> Fit | None:
     """Return the scale and shift most of the pairs of points agree on, or None."""
     rng = np.random.Generator(np.random.Philox(len(here)))
     a, b = rng.integers(0, len(here), (2, _TRIES))
-    away, far = (
-        np.linalg.norm(here[a] - here[b], axis=1),
-        np.linalg.norm(there[a] - there[b], axis=1),
-    )
-    use = (away > 10) & (far > 10)
-    scale = away[use] / far[use]
-    use_scale = (scale > _SCALES[0]) & (scale < _SCALES[1])
-    a, scale = a[use][use_scale], scale[use_scale]
+    away, far = (np.linalg.norm(p[a] - p[b], axis=1) for p in (here, there))
+    scale = away / np.maximum(far, 1e-6)
+    use = (away > 10) & (far > 10) & (scale > _SCALES[0]) & (scale < _SCALES[1])
+    a, scale = a[use], scale[use]
     if not len(a):
         return None
     shift = here[a] - scale[:, None] * there[a]
-    error = np.abs(here[None] - scale[:, None, None] * there[None] - shift[:, None]).max(axis=2)
     limit = _NEAR_PX * np.maximum(1.0, scale)
-    counts = (error < limit[:, None]).sum(axis=1)
-    best = int(counts.argmax())
-    near = error[best] < limit[best]
+    some = slice(None, None, max(1, len(here) // _VOTERS))
+    counts = _near(here[some], there[some], scale, shift, limit).sum(axis=1)
+    best = [int(counts.argmax())]
+    near = _near(here, there, scale[best], shift[best], limit[best])[0]
     if near.sum() < _LEAST_MATCHES:
         return None
-    x, y = (_line(there[near, axis], here[near, axis], float(scale[best])) for axis in (0, 1))
+    x, y = (_line(there[near, axis], here[near, axis], float(scale[best[0]])) for axis in (0, 1))
     return Fit(orientation, (x[0], y[0]), (x[1], y[1]), int(near.sum()))
+
+
+def _near(
+    here: Points, there: Points, scale: NDArray, shift: Points, limit: NDArray
+) -> NDArray[np.bool_]:
+    """Return (tries, n) which points lie where each try says, within its limit."""
+    off = [np.abs(here[:, k] - scale[:, None] * there[:, k] - shift[:, k, None]) for k in (0, 1)]
+    return np.maximum(*off) < limit[:, None]
 
 
 def _line(there: NDArray, here: NDArray, scale: float) -> tuple[float, float]:

@@ -22,7 +22,7 @@ _LEAST_LINES, _LEAST_PERIOD_PX = 3, 12
 _PARTS = 4  # a line runs through most quarters of the picture, the edge of a logo through one
 _SHARPER = 1.5  # times the grain of the other: one of them was blurred or enlarged
 _LETTER_PX = 24  # a smaller piece is noise of encoding
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 Floats = NDArray[np.float32]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, edges in pixels
@@ -77,17 +77,17 @@ class Spots:
     """Where the pictures differ once colours are matched.
 
     area is the share of the ground in coherent spots, rim the share of that near an edge, glass
-    how far the ground shows through (1: all, 0: opaque), edge which picture (0 or 1) has an edge
-    all around the spots: it bears them. scattered is the share of pixels in no spot; hue is the
-    cosine between the spots' colours in both, 1 when either has none.
+    how far the ground shows through (1: all, 0: opaque). scattered is the share of pixels in no
+    spot; hue is the cosine between the spots' colours in both, 1 when either has none; where
+    (h, w) is true in the spots.
     """
 
     area: float
     rim: float
     glass: float
-    bearer: int
     scattered: float
-    hue: float = 1.0
+    hue: float
+    where: NDArray[np.bool_]
 
 
 def laid(one: View, other: View, fit: Fit) -> Overlap | None:
@@ -114,7 +114,7 @@ def shape(seen: Overlap) -> Shape:
     scale = min(1.0, _SHAPE_PX / max(height, width))
     size = (max(_BLOCK_PX, round(width * scale)), max(_BLOCK_PX, round(height * scale)))
     a, b = (
-        cv2.GaussianBlur(cv2.resize(p @ _GREY, size, interpolation=cv2.INTER_AREA), (0, 0), _SOFT)
+        cv2.GaussianBlur(cv2.resize(p @ GREY, size, interpolation=cv2.INTER_AREA), (0, 0), _SOFT)
         for p in (seen.a, seen.b)
     )
     block, half = (_BLOCK_PX, _BLOCK_PX), _BLOCK_PX // 2
@@ -141,7 +141,7 @@ def colour(seen: Overlap) -> Colour:
     a, b = (
         cv2.resize(p, size, interpolation=cv2.INTER_AREA).reshape(-1, 3) for p in (seen.a, seen.b)
     )
-    red, green, blue = (_line(a[:, c], b[:, c]) for c in range(3))
+    red, green, blue = (line(a[:, c], b[:, c]) for c in range(3))
     gain, offset = (red[0], green[0], blue[0]), (red[1], green[1], blue[1])
     left = np.abs(a * np.array(gain) + np.array(offset) - b).mean(axis=1)
     use = _painted(a, b)
@@ -165,29 +165,26 @@ def spots(seen: Overlap, tone: Colour | None = None) -> Spots:
     A pixel differs when it is beyond all its neighbours' values in the other picture: a shift of
     half a pixel, ringing and blur do not count.
     """
-    a = seen.a if tone is None else _toned(seen.a, tone)
-    a, b = _equally_sharp(a @ _GREY, seen.b @ _GREY)
+    a, b = _equally_sharp(_grey(seen.a, tone), seen.b @ GREY)
     off = np.maximum(_beyond(a, b), _beyond(b, a))
-    noise = np.percentile(off, [75, 88])  # an overlay covers less than the rest
+    noise = np.percentile(off[::2, ::2], [75, 88])  # an overlay covers less than the rest
     hit = off > max(_FAINT, *(4 + _NOISE * noise * (1.0, 0.75)))
     spot = _coherent(hit)
     scattered = float((hit & ~spot).mean())
     if not spot.any():
-        return Spots(0.0, 0.0, 1.0, 1, scattered)
+        return Spots(0.0, 0.0, 1.0, scattered, 1.0, spot)
     height, width = spot.shape
     y, x = np.nonzero(spot)
     near_x = np.minimum(x, width - 1 - x) < 0.15 * width
     near_y = np.minimum(y, height - 1 - y) < 0.15 * height
-    glass, bearer = _glass(a, b, spot)
     rim = float((near_x | near_y).mean())
     hue = _same_hues(seen.a[spot], seen.b[spot])
-    return Spots(float(spot.mean()), rim, glass, bearer, scattered, hue)
+    return Spots(float(spot.mean()), rim, _glass(a[spot], b[spot]), scattered, hue, spot)
 
 
 def lines(seen: Overlap, tone: Colour | None = None) -> tuple[int, int]:
     """Return how many evenly spaced columns and rows run through one picture only."""
-    a = seen.a if tone is None else _toned(seen.a, tone)
-    a, b = a @ _GREY, seen.b @ _GREY
+    a, b = _grey(seen.a, tone), seen.b @ GREY
     return _comb(a, b), _comb(a.T, b.T)
 
 
@@ -207,12 +204,14 @@ def _cut(rgb: Pixels, box: Box, size: tuple[int, int]) -> Floats:
     return part.astype(np.float32, copy=False)
 
 
-def _toned(a: Floats, tone: Colour) -> Floats:
-    """Return the one in the colours of the other."""
-    return a * np.array(tone.gain, np.float32) + np.array(tone.offset, np.float32)
+def _grey(a: Floats, tone: Colour | None) -> NDArray:
+    """Return the brightness of the one, in the colours of the other when its tone is given."""
+    if tone is None:
+        return a @ GREY
+    return a @ (GREY * np.array(tone.gain, np.float32)) + np.float32(GREY @ tone.offset)
 
 
-def _line(a: NDArray, b: NDArray) -> tuple[float, float]:
+def line(a: NDArray, b: NDArray) -> tuple[float, float]:
     """Return gain and offset of b against a; what most values agree on, outliers left out."""
     keep = np.ones(len(a), bool)
     gain, offset = 1.0, 0.0
@@ -273,27 +272,18 @@ def _coherent(hit: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return large[labels.astype(np.intp)]
 
 
-def _glass(a: NDArray, b: NDArray, spot: NDArray[np.bool_]) -> tuple[float, int]:
-    """Return how well one picture's spots are the other's seen through glass, and who bears them.
+def _glass(u: NDArray, v: NDArray) -> float:
+    """Return how well the spots of one picture (n,) are those of the other seen through glass.
 
-    Through glass of one colour the ground keeps its shape and loses contrast. Opaque spots keep
-    nothing of it, and have an edge all around where the other's ground goes on.
+    Through glass of one colour the ground keeps its shape and loses contrast; opaque spots keep
+    nothing of it.
     """
-    u, v = a[spot], b[spot]
-    gain, offset = _line(u, v)
+    gain, offset = line(u, v)
     error = np.abs(gain * u + offset - v)
     clear = error <= np.percentile(error, 70)  # the rims of letters are half glass
-    through = 0.0
-    if v[clear].std() > 1 and u[clear].std() > 1:
-        through = max(0.0, float(np.corrcoef(u[clear], v[clear])[0, 1]))
-    if through > 0.7:
-        return through, int(gain < 1)
-    rim = cv2.morphologyEx(spot.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
-    steps = []
-    for p in (a, b):
-        slope = np.hypot(cv2.Sobel(p, cv2.CV_32F, 1, 0), cv2.Sobel(p, cv2.CV_32F, 0, 1))
-        steps.append(float(np.median(slope[rim.astype(bool)])))
-    return through, int(steps[1] > steps[0])
+    if min(u[clear].std(), v[clear].std()) <= 1:
+        return 0.0
+    return max(0.0, float(np.corrcoef(u[clear], v[clear])[0, 1]))
 
 
 def _comb(a: NDArray, b: NDArray) -> int:
@@ -302,20 +292,22 @@ def _comb(a: NDArray, b: NDArray) -> int:
     off, most = np.abs(stand_a - stand_b), np.maximum(np.abs(stand_a), np.abs(stand_b))
     off[off < _ALONE * most] = 0
     off[off < max(_LINE, 6 * float(np.median(most)))] = 0
-    peaks = [i for i in np.flatnonzero(off) if off[i] == off[max(0, i - 2) : i + 3].max()]
-    if len(peaks) < _LEAST_LINES:
+    highest = cv2.dilate(off.astype(np.float32)[None, :], np.ones((1, 5), np.uint8))[0]
+    at = np.flatnonzero((off > 0) & (off.astype(np.float32) == highest))
+    if len(at) < _LEAST_LINES:
         return 0
-    at, weight = np.array(peaks, float), off[peaks]
+    weight = off[at]
     best = 0
-    for first in np.argsort(weight)[-3:]:
-        for gap in np.abs(at - at[first])[np.arange(len(at)) != first]:
-            for period in gap / np.arange(1, 1 + min(8, int(gap // _LEAST_PERIOD_PX))):
-                steps = np.round((at - at[first]) / period)
-                on = np.abs(at - at[first] - steps * period) < max(1.5, 0.02 * period)
-                slots = len(set(steps[on]))
-                full = steps[on].max() - steps[on].min() + 1
-                if weight[on].sum() > 0.75 * weight.sum() and slots >= max(_LEAST_LINES, full / 2):
-                    best = max(best, slots)
+    for first in at[np.argsort(weight)[-3:]]:
+        gaps = np.abs(at - first)[at != first][:, None] / np.arange(1, 9)
+        periods = np.unique(gaps[gaps >= _LEAST_PERIOD_PX])[:, None]
+        steps = np.round((at - first) / periods)
+        on = np.abs(at - first - steps * periods) < np.maximum(1.5, 0.02 * periods)
+        for row in np.flatnonzero((on * weight).sum(axis=1) > 0.75 * weight.sum()):
+            used = steps[row][on[row]]
+            slots, full = len(set(used)), used.max() - used.min() + 1
+            if slots >= max(_LEAST_LINES, full / 2):
+                best = max(best, slots)
     return best
 
 

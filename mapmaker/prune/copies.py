@@ -85,10 +85,18 @@ def parts(pictures: list[Picture], relations: Iterable[Relation]) -> Iterator[Co
             yield of[r.worse], of[whole], r
 
 
+def doubtful(pictures: list[Picture], relations: Iterable[Relation]) -> Iterator[Copy]:
+    """Yield the likelier bearer of an overlay, with the other, where we cannot tell for sure."""
+    of = {p.id: p for p in pictures}
+    for r in sorted(relations, key=lambda r: (r.one, r.other)):
+        if not r.sure and r.worse and r.one in of and r.other in of:
+            yield of[r.worse], of[r.other if r.one == r.worse else r.one], r
+
+
 def _superfluous(r: Relation, one: Picture, other: Picture) -> bool:
-    """Whether one of the two shows nothing that the other does not."""
+    """Whether one of the two shows nothing that the other does not, and we know which."""
     copies = bool(r.worse) and r.share >= NEARLY_ALL if r.kind == "crop" else r.kind in COPIES
-    return copies and (r.kind == "exact" or not _floors(one, other))
+    return copies and r.sure and (r.kind == "exact" or not _floors(one, other))
 
 
 def _exact(pictures: list[Picture]) -> list[Relation]:

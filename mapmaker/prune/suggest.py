@@ -5,7 +5,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mapmaker.prune.candidate import BLANK_SPAN, Picture
-from mapmaker.prune.copies import Copy, duplicates, one_each, parts, told_by_features
+from mapmaker.prune.copies import (
+    Copy,
+    doubtful,
+    duplicates,
+    one_each,
+    parts,
+    told_by_features,
+)
 from mapmaker.prune.finding import Level
 from mapmaker.prune.quality import findings
 from mapmaker.prune.thresholds import Limits
@@ -71,8 +78,9 @@ def suggest(
     for copy in copies:
         said[copy[0].id].insert(0, _of(copy, "drop"))
     gone = {copy.id for copy, _, _ in copies}
-    for part in parts([p for p in whole if p.id not in gone], ties):
-        said[part[0].id].insert(0, _of(part, "look"))
+    left = [p for p in whole if p.id not in gone]
+    for seen in (*parts(left, ties), *doubtful(left, ties)):
+        said[seen[0].id].insert(0, _of(seen, "look"))
     return {id: _lead(reasons) for id, reasons in said.items() if reasons}
 
 
@@ -83,6 +91,9 @@ def keepers(suggestions: Iterable[Suggestion]) -> dict[str, str]:
 
 def _of(copy: Copy, level: Level) -> Suggestion:
     picture, keeper, r = copy
+    if not r.sure:
+        reason = f"perhaps the same map with {r.note}: we cannot tell which of the two has them"
+        return Suggestion(picture.id, "duplicate-watermark", reason, keeper.id, level)
     if level == "look":
         return Suggestion(picture.id, "crop", f"a part of another map: {r.note}", keeper.id, level)
     rule = _RULES.get(r.kind, "duplicate-near")

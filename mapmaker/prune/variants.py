@@ -1,11 +1,15 @@
 """What two pictures of one map are to each other, told from their pixels."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mapmaker.prune.align import Fit, View, find, view, whole
+from mapmaker.prune.bearer import SURE, bearer
 from mapmaker.prune.compare import (
     Colour,
     Overlap,
@@ -19,7 +23,7 @@ from mapmaker.prune.compare import (
 )
 from mapmaker.prune.detail import softer
 
-VERSION = "1"  # raise it when an answer may change: remembered relations are asked again
+VERSION = "2"  # raise it when an answer may change: remembered relations are asked again
 
 # The kinds. COPIES show nothing their better one does not; of a crop that depends on its share.
 COPIES = ("exact", "reencode", "resized", "dpi", "turned", "watermark")
@@ -27,6 +31,7 @@ VARIANTS = ("grid", "lighting", "recolour")  # each worth keeping beside the oth
 KINDS = (*COPIES, "crop", *VARIANTS, "floor")
 
 # Fitted on planted variants of one half of the real maps, checked on the other.
+_LATELY = 24  # pictures a process remembers: 3 MB each
 _POINTS = 8  # points two crops of one map share at least; chance finds 6 now and then
 _WHOLE = 0.985  # more of the area seen: the whole of it (trimmed by 10 of 1000 px: 0.98)
 _PART = 0.9  # less seen of both: they overlap, neither is a part of the other
@@ -43,6 +48,7 @@ _HUES, _HUES_LOST = 0.35, 0.02  # share of the hues left, and how much is gone: 
 _APART, _LEFT = 6.0, 3.0  # levels of colour apart as they are, and that fading does not explain
 _LINES = 3  # columns and rows that run through one picture only
 _SPOT, _SOFT_SPOT = 0.002, 0.02  # of the area: less is noise of encoding, or lines lost in blur
+_LOOSE = 0.002  # of the area scattered over it: they do not lie on each other
 _SPOTS, _BAND = 0.3, 0.13  # more of it changed, or changed along the edge: not one map
 _GLASS = 0.55  # ground that shows through spots so well lies under words
 _RIM = 0.85  # opaque spots that lie along the edge: a title or a logo, not another room
@@ -64,8 +70,8 @@ class Relation:
     """What two pictures (ids) are to each other.
 
     orientation turns the other one as the one is; bits of their hashes differ; worse is the one
-    that bears the overlay, is the part, or was enlarged or blurred; share (0..1) of the whole is in
-    that part.
+    that bears the overlay, is the part, or was enlarged or blurred, unless it is not sure which;
+    share (0..1) of the whole is in that part.
     """
 
     one: str
@@ -76,6 +82,7 @@ class Relation:
     note: str = ""
     worse: str = ""
     share: float = 1.0
+    sure: bool = True
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON-able values; `Relation(**values)` is its inverse."""
@@ -83,13 +90,17 @@ class Relation:
 
 
 class Told(NamedTuple):
-    """What `tell` says: the kind, how the other is turned, which one is worse (0, 1; -1 none)."""
+    """What `tell` says: the kind, how the other is turned, which one is worse (0, 1; -1 none).
+
+    sure is false when which one is worse is a guess.
+    """
 
     kind: str
     orientation: int
     worse: int = -1
     share: float = 1.0
     note: str = ""
+    sure: bool = True
 
 
 def relate(pair: Pair) -> Relation | None:
@@ -97,13 +108,32 @@ def relate(pair: Pair) -> Relation | None:
 
     Raises UnsafeInput for a file that is no whole picture.
     """
-    told = tell(view(pair.one_path), view(pair.other_path), pair.orientation)
+    told = tell(_view(pair.one_path), _view(pair.other_path), pair.orientation)
     if told is None:
         return None
     worse = (pair.one, pair.other)[told.worse] if told.worse >= 0 else ""
     return Relation(
-        pair.one, pair.other, told.kind, told.orientation, pair.bits, told.note, worse, told.share
+        pair.one,
+        pair.other,
+        told.kind,
+        told.orientation,
+        pair.bits,
+        told.note,
+        worse,
+        told.share,
+        told.sure,
     )
+
+
+def _view(path: Path) -> View:
+    """Open a picture, or return it as it was seen a short while ago: pairs come sorted."""
+    about = path.stat()
+    return _seen_lately(path, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=_LATELY)
+def _seen_lately(path: Path, changed_ns: int, size: int) -> View:
+    return view(path)
 
 
 def tell(one: View, other: View, orientation: int | None = None) -> Told | None:
@@ -121,7 +151,9 @@ def tell(one: View, other: View, orientation: int | None = None) -> Told | None:
             continue
         if best is None or drawn.alike > best[0] + 0.05:
             best = drawn.alike, fit, seen, drawn
-        if not fit.points and drawn.middle > _SURE and spots(seen, colour(seen)).area < _SPOT:
+        elif drawn.alike > best[0] - 0.05 and _agree(fit, best[1]):
+            best = best[0], replace(best[1], points=fit.points), *best[2:]
+        if not fit.points and drawn.middle > _SURE and _in_place(spots(seen, colour(seen))):
             break  # it lies there as a whole: no need to search
     if best is None:
         return None
@@ -144,6 +176,18 @@ def _fits(one: View, other: View, orientation: int | None) -> Iterator[Fit]:
     found = find(one, other, orientation)
     if found and found.points >= _POINTS:
         yield found
+
+
+def _in_place(marks: Spots) -> bool:
+    """Whether nothing, or nothing but distinct spots, differs: a wrong fit differs everywhere."""
+    return marks.area < _SPOT or (marks.scattered < _LOOSE and marks.area < _SPOTS / 2)
+
+
+def _agree(fit: Fit, other: Fit) -> bool:
+    """Whether two fits lay a picture in the same way."""
+    apart = np.subtract(fit.scale, other.scale), np.subtract(fit.shift, other.shift)
+    same = np.abs(apart[0]).max() < 0.01 and np.abs(apart[1]).max() < 3
+    return same and fit.orientation == other.orientation
 
 
 def _sure_part(seen: Overlap, drawn: Shape, fit: Fit) -> bool:
@@ -169,8 +213,10 @@ def _unlike(seen: Overlap, drawn: Shape, fit: Fit) -> Told | None:
 
 
 def _watermark(fit: Fit, seen: Overlap, marks: Spots) -> Told:
+    odds = bearer(seen, marks.where)
     note = f"words or a logo on {marks.area:.0%} of it"
-    return Told("watermark", fit.orientation, marks.bearer, min(seen.shares), note)
+    share = min(seen.shares)
+    return Told("watermark", fit.orientation, int(odds > 0), share, note, abs(odds) > SURE)
 
 
 def _overlaid(marks: Spots) -> bool:
@@ -214,7 +260,8 @@ def _copy(one: View, other: View, fit: Fit, seen: Overlap, tone: Colour) -> Told
     times = (one.size[0] * one.size[1] / (other.size[0] * other.size[1])) ** 0.5
     soft = softer(one, other, times) if share > _PART else -1
     if marks.area > (_SPOT if soft < 0 else _SOFT_SPOT):
-        if marks.hue < _SAME_HUES and marks.glass > _GLASS:
+        badge = marks.rim > _RIM and marks.area < _BAND
+        if marks.hue < _SAME_HUES and marks.glass > _GLASS and not badge:
             return Told("recolour", fit.orientation, note="in other colours")
         if not _overlaid(marks):
             if share < _PART:
