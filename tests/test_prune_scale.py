@@ -100,6 +100,25 @@ def test_hashes_of_one_owner_are_not_paired(few: int, monkeypatch: pytest.Monkey
     assert {(i // 10, j // 10) for i, j, _, _ in found} == {(0, 2), (0, 4), (2, 4)}
 
 
+def test_what_everybody_has_says_nothing_and_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of a tile that hundreds use are left out; those that two share are found all the same.
+
+    However few pairs are held at a time, they are the same pairs.
+    """
+    kind = hashes(MANY, 1)
+    kind[1_000:2_500] = kind[0] ^ (np.uint64(1) << np.arange(1_500, dtype=np.uint64)[:, None] % 64)
+    kind[2_600] = kind[2_700]
+    owners = np.arange(MANY)
+
+    found = list(near([kind], 2, owners, most=20))
+    monkeypatch.setattr(join, "_MEET", 500)
+    monkeypatch.setattr(join, "_MANY", 10)
+
+    assert (2_600, 2_700, 0, 0) in found
+    assert len(found) < 1_500 * 20 < len(near([kind], 2, owners))
+    assert list(near([kind], 2, owners, most=20)) == found
+
+
 def test_hashes_that_say_nothing_are_near_nothing() -> None:
     """Empty sheets, all of whose bits are alike, are left out instead of paired with each other."""
     kind = hashes(100, 1)

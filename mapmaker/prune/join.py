@@ -29,6 +29,8 @@ SPARSE = 4  # a hash with fewer bits set or unset says nothing: all such are nea
 _FEW = 2_048  # up to here each with each is quicker
 _KEY_BITS = 22  # a table of 4 million starts, 16 MB
 _CHUNK = 1 << 18
+_MEET = 1 << 21  # hashes compared before what is near is picked out: 50 MB
+_MANY = 1 << 20  # pairs found, after which those found twice are put together: 20 MB
 _TABLE_NS, _LOOK_NS, _COMPARE_NS = 120.0, 40.0, 15.0  # a hash: sorting, one look-up, one comparison
 
 Hashes = NDArray[np.uint64]
@@ -68,13 +70,19 @@ def near_pairs(hashes: Hashes, limit: int) -> Iterator[tuple[int, int, int, int]
     return iter(near([hashes], limit))
 
 
-def near(kinds: Sequence[Hashes], limit: int, owners: NDArray[np.intp] | None = None) -> Near:
+def near(
+    kinds: Sequence[Hashes],
+    limit: int,
+    owners: NDArray[np.intp] | None = None,
+    most: int | None = None,
+) -> Near:
     """Return the pairs that one kind of hash at least puts within `limit` bits.
 
-    owners (N,) says whose a hash is, where pictures have several: pairs of one owner are left out.
-
     Each kind is uint64 (N,) or (N, 8), column 0 upright. A pair's bits and orientation are those of
-    its best kind. Takes some 60 bytes a picture beside the hashes, and 20 a candidate pair found.
+    its best kind. Takes some 60 bytes a picture beside the hashes, and 20 a pair found.
+    owners (N,) says whose a hash is, where pictures have several: pairs of one owner are left out.
+    most: hashes that share a bucket with more than so many are not looked up there at all. What so
+    many have says nothing, and so pairs grow no faster than hashes.
     """
     found, warnings = [], []
     for kind in kinds:
@@ -85,9 +93,9 @@ def near(kinds: Sequence[Hashes], limit: int, owners: NDArray[np.intp] | None = 
             parts, full = [(telling[i], telling[j], bits, o) for i, j, bits, o in few], 0
             parts = [_foreign(part, owners) for part in parts]
         else:
-            parts, full = _banded(turned, telling, limit, owners)
+            parts, full = _banded(turned, telling, limit, owners, most)
         found += parts
-        if full:
+        if full and most is None:
             warnings.append(
                 f"{full} look-ups met more than {BUCKET} hashes that agree in many bits; copies "
                 "among those may be missed."
@@ -149,7 +157,11 @@ def _each_with_each(hashes: Hashes, limit: int) -> list[Part]:
 
 
 def _banded(
-    hashes: Hashes, telling: NDArray[np.intp], limit: int, owners: NDArray[np.intp] | None
+    hashes: Hashes,
+    telling: NDArray[np.intp],
+    limit: int,
+    owners: NDArray[np.intp] | None,
+    most: int | None,
 ) -> tuple[list[Part], int]:
     """Return the pairs of some rows, some more than once; how many look-ups met too full a bucket.
 
@@ -161,18 +173,25 @@ def _banded(
         none = np.zeros(len(crowd), np.uint8)
         found.append((np.minimum(crowd, first), np.maximum(crowd, first), none, none))
     left = np.setdiff1d(telling, crowd, assume_unique=True)
-    full = 0
+    full, seen, enough = 0, 0, _MANY
     for shifts in _plan(len(left), limit, hashes.shape[1]):
         table = _Table(hashes[left, 0], shifts)
         for orientation in range(hashes.shape[1]):
             for begin in range(0, len(left), _CHUNK):
                 asked = left[begin : begin + _CHUNK]
-                stored, query, bits, over = table.near(hashes[asked, orientation], limit)
-                full += over
-                i, j = left[stored], asked[query]
-                later = i < j
-                turned = np.full(int(later.sum()), orientation, np.uint8)
-                found.append(_foreign((i[later], j[later], bits[later], turned), owners))
+                for stored, query, bits, over in table.near(
+                    hashes[asked, orientation], limit, most
+                ):
+                    full += over
+                    i, j = left[stored], asked[query]
+                    later = i < j
+                    turned = np.full(int(later.sum()), orientation, np.uint8)
+                    found.append(_foreign((i[later], j[later], bits[later], turned), owners))
+                    seen += len(found[-1][0])
+                if seen > enough:
+                    once = _merge(found, ())
+                    found = [(once.one, once.other, once.bits, once.orientation)]
+                    seen, enough = len(once), max(_MANY, 2 * len(once))
     return found, full
 
 
@@ -236,15 +255,33 @@ class _Table:
         counts = np.bincount(keys, minlength=1 << sum(width for _, width in bands))
         self.starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
 
-    def near(self, asked: Hashes, limit: int) -> tuple[NDArray, NDArray, NDArray, int]:
-        """Return (stored, asked, bits) of the near ones, and how many met too full a bucket."""
+    def near(
+        self, asked: Hashes, limit: int, most: int | None
+    ) -> Iterator[tuple[NDArray, NDArray, NDArray, int]]:
+        """Yield (stored, asked, bits) of the near ones, and how many met too full a bucket.
+
+        They are compared with BUCKET of it, or with none when `most` says how full is too full.
+        """
         keys = self._keys(asked).astype(np.intp)
         at, end = self.starts[keys], self.starts[keys + 1]
-        over = int((end - at > BUCKET).sum())
-        end = np.minimum(end, at + BUCKET)
-        found: list[tuple[NDArray, NDArray, NDArray]] = []
+        full = end - at > (BUCKET if most is None else most)
+        end = np.where(full, at + (BUCKET if most is None else 0), end)
         live = np.flatnonzero(at < end)
-        at, end, wanted = at[live], end[live], asked[live]
+        at, end = at[live], end[live]
+        meet = np.cumsum(end - at, dtype=np.int64)
+        cuts = np.searchsorted(meet, np.arange(_MEET, meet[-1] if len(meet) else 0, _MEET))
+        over = int(full.sum())
+        for begin, stop in pairwise([0, *cuts.tolist(), len(live)]):
+            some = slice(begin, stop)
+            yield *self._compared(asked, live[some], at[some], end[some], limit), over
+            over = 0
+
+    def _compared(
+        self, asked: Hashes, live: NDArray, at: NDArray, end: NDArray, limit: int
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Return (stored, asked, bits) of what `live` meets near it from `at` to `end`."""
+        found: list[tuple[NDArray, NDArray, NDArray]] = []
+        wanted = asked[live]
         while len(live):
             bits = np.bitwise_count(self.ordered[at] ^ wanted)
             hit = np.flatnonzero(bits <= limit)
@@ -255,9 +292,9 @@ class _Table:
                 live, at, end, wanted = live[more], at[more], end[more], wanted[more]
         if not found:
             none = np.empty(0, np.intp)
-            return none, none, np.empty(0, np.uint8), over
+            return none, none, np.empty(0, np.uint8)
         stored, query, bits = (np.concatenate(column) for column in zip(*found, strict=True))
-        return stored, query, bits, over
+        return stored, query, bits
 
     def _keys(self, hashes: Hashes) -> NDArray[np.uint16 | np.uint32]:
         key, place = np.zeros(len(hashes), np.uint64), 0

@@ -26,7 +26,9 @@ VOTES = 3  # keys in common that lie alike (of 14,000 pairs of unlike maps 0.2 %
 
 # (keys at most, bits at most): what the join can ask of so many in a minute.
 _BITS = ((60_000, 7), (320_000, 5))
-_MOST_KEYS, _LEAST_KEYS = 320_000, 16  # all together (300 MB with what they meet); of a picture
+_MOST_KEYS, _LEAST_KEYS = 320_000, 16  # all together; of a picture
+_MOST_MET = 4_000_000  # keys met, all together: what is more common than that allows says nothing
+_ASKED = 32  # pairs a picture, those with most keys in common, whose keys vote
 _REACH, _PATCH, _WAVES = 12, 16, 8  # half a patch [px of its level], its samples, waves a side
 _CHOICE = 6  # times as many as we want, the strongest, are what the cells choose from
 _CELLS = 6  # the picture is cut in 6 x 6, and each cell gives its strongest first
@@ -96,7 +98,7 @@ def meet(pictures: Iterable[tuple[int, bytes]], count: int) -> Met:
     of = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
     table = np.concatenate(rows)
     limit = next(bits for most, bits in _BITS if len(table) <= most)
-    close = near([_turned(table["hash"])], limit, of)
+    close = near([_turned(table["hash"])], limit, of, max(_LEAST_KEYS, _MOST_MET // len(table)))
     one, other = of[close.one], of[close.other]
     use = np.flatnonzero(one != other)  # but for crowds of equal keys, the join has seen to it
     turn = close.orientation[use].astype(np.int64)
@@ -104,8 +106,10 @@ def meet(pictures: Iterable[tuple[int, bytes]], count: int) -> Met:
     order, pair = use[np.argsort(pair, kind="stable")], np.sort(pair)
     starts = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]]) if len(pair) else _none()[0]
     counts = np.diff(np.r_[starts, len(pair)])
+    hopeful = np.flatnonzero(counts >= VOTES)
+    hopeful = hopeful[np.argsort(-counts[hopeful], kind="stable")][: _ASKED * len(rows)]
     met: dict[tuple[int, int], int] = {}
-    for start, count in zip(starts[counts >= VOTES], counts[counts >= VOTES], strict=True):
+    for start, count in zip(starts[hopeful], counts[hopeful], strict=True):
         some = order[start : start + min(count, _MATCHES)]
         i, j = int(one[some[0]]), int(other[some[0]])
         a, b = table[close.one[some]], table[close.other[some]]

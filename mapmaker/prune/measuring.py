@@ -136,7 +136,6 @@ def measure_new(
 
 
 def places(dataset: Dataset, catalogue: Catalogue, indices: list[int]) -> Iterator[Task]:
-    """Yield where some pictures lie now, among the dropped ones perhaps, in manifest order."""
     """Yield where pictures lie: in their place, or where pruning moved them."""
     root, moved = dataset.root.absolute(), None
     for _, row in catalogue.rows(indices):

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from mapmaker.prune.join import allowed, near
 from mapmaker.prune.localkeys import meet
 from mapmaker.prune.measuring import Workers, places
 from mapmaker.prune.store import FeatureStore
-from mapmaker.prune.variants import VERSION, Pair, Relation, relate
+from mapmaker.prune.variants import VERSION, Pair, relate
 from mapmaker.stopping import stoppable
 from mapmaker.workspace import Dataset
 
@@ -93,18 +92,6 @@ def relate_new(
             store.keep_relations(waiting, VERSION)
 
 
-def relations(catalogue: Catalogue, store: FeatureStore, found: Candidates) -> list[Relation]:
-    """Return what the pairs are to each other; those that are nothing are left out."""
-    answers: list[Relation] = []
-    pairs = (
-        (catalogue.id(i), catalogue.id(j)) for i, j in zip(found.one, found.other, strict=True)
-    )
-    while some := list(islice(pairs, 1000)):
-        known = store.known_relations(some, VERSION)
-        answers += [Relation(**values) for values in known if values]
-    return answers
-
-
 def _unknown(catalogue: Catalogue, store: FeatureStore, found: Candidates) -> NDArray[np.intp]:
     ids: Iterable[tuple[str, str]] = (
         (catalogue.id(i), catalogue.id(j)) for i, j in zip(found.one, found.other, strict=True)
@@ -121,7 +108,7 @@ def _pair(catalogue: Catalogue, found: Candidates, n: int, place: dict[str, Path
 
 def _keys_of(catalogue: Catalogue, store: FeatureStore) -> Iterator[tuple[int, bytes]]:
     """Yield the index and the keys of every picture that has some."""
-    for features in store.each():
-        at = catalogue.find(np.array([features.id], catalogue.ids.dtype))[0]
-        if at >= 0 and features.keys and features.span >= BLANK_SPAN:
-            yield int(at), features.keys
+    for ids, keys in store.keys(least_span=BLANK_SPAN):
+        for at, found in zip(catalogue.find(ids).tolist(), keys, strict=True):
+            if at >= 0:
+                yield at, found

@@ -126,14 +126,17 @@ class FeatureStore:
         both = np.concatenate(blobs)
         return np.concatenate(ids), both[:, 0], both[:, 1]
 
-    def keys(self) -> Iterator[tuple[str, bytes]]:
-        """Yield (id, what crops are found by) of every picture that has it, in order of ids."""
+    def keys(self, least_span: float = 0.0) -> Iterator[tuple[Ids, list[bytes]]]:
+        """Yield ids and what parts are found by, in order of ids, of the pictures that have it.
+
+        A page at a time. least_span leaves out the nearly blank, as in `hashes`.
+        """
         query = (
             "SELECT id, keys FROM features WHERE version = ? AND id > ? "
-            "AND length(keys) ORDER BY id"
+            "AND length(keys) AND span >= ? ORDER BY id"
         )
-        for page in self._pages(query, VERSION):
-            yield from ((row["id"], row["keys"]) for row in page)
+        for page in self._pages(query, VERSION, after=(least_span,)):
+            yield np.array([row["id"] for row in page], "S64"), [row["keys"] for row in page]
 
     def known_relations(
         self, pairs: Iterable[tuple[str, str]], version: str
