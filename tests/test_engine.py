@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+import dask
 import engine_work as work
 import pytest
 from distributed import Client, LocalCluster
@@ -95,9 +96,12 @@ def test_a_killed_worker_of_a_pool_is_one_clear_error():
 
 
 @pytest.mark.slow
-def test_what_kills_every_worker_is_given_up():
+def test_what_kills_every_worker_is_given_up(monkeypatch):
     """Work that no worker survives ends the run with a sentence, not in a circle."""
-    with open_engine("dask") as engine, pytest.raises(MissingPart, match="killed several workers"):
+    monkeypatch.setattr(cluster, "cores", lambda: 1)
+    few = dask.config.set({"distributed.scheduler.allowed-failures": 1})
+    killed = pytest.raises(MissingPart, match="killed several workers")
+    with few, open_engine("dask") as engine, killed:
         list(engine.imap(work.die, [0]))
 
 
