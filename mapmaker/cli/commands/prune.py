@@ -8,6 +8,7 @@ import click
 
 from mapmaker.cli.options import config_options, dry_run_option, json_option
 from mapmaker.cli.plan import Chain, Plan, say
+from mapmaker.errors import BadConfig
 from mapmaker.events import Done, Event
 from mapmaker.prune.config import PruneConfig
 from mapmaker.shards.config import PackConfig
@@ -44,6 +45,8 @@ def command(
     """
     from mapmaker.cli.commands.pack import pack_events, sized
 
+    if not 0 <= port <= 65_535:
+        raise BadConfig(f"port is {port}.", hint="It must be from 0 to 65535; 0 takes a free one.")
     pack = replace(sized(pack, size, None), engine=config.engine)
     asks = review if review is not None else not config.auto and sys.stderr.isatty()
     moves_only = config.apply or config.restore
@@ -89,6 +92,9 @@ def command(
             else "as decided"
         )
         size_px = sized(pack, size, chain.size).size
+        if moves_only:
+            what = "put back" if config.restore else "set aside"
+            return [f"prune: {name}, {what} what was dropped"]
         return [f"prune: {name}, {how}", f"pack: {name} at {size_px} px into shards/{size_px}"]
 
     return Plan(
