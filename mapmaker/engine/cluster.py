@@ -164,16 +164,22 @@ def _connect(address: str) -> Iterator[Client]:
 @contextmanager
 def _local() -> Iterator[Client]:
     # Dask serves its state over HTTP in any case: on a free port, to this machine alone.
-    cluster = LocalCluster(
-        n_workers=cores(),
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        worker_dashboard_address="127.0.0.1:0",
-        scheduler_kwargs={"dashboard": False},
-        memory_limit=cast(str, 0),  # as with processes: the system's own limit
-        silence_logs=logging.CRITICAL,
-    )
+    try:
+        cluster = LocalCluster(
+            n_workers=cores(),
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
+            memory_limit=cast(str, 0),  # as with processes: the system's own limit
+            silence_logs=logging.CRITICAL,
+        )
+    except RuntimeError as error:  # the whole terminal's Ctrl-C reaches workers that begin, too
+        raise MissingPart(
+            "Dask's workers on this machine were stopped before they began.",
+            hint="Run the same command again, or take --engine processes:N.",
+        ) from error
     try:
         with Client(cluster, set_as_default=False) as client:
             client.register_plugin(_Calm())
