@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -164,6 +165,8 @@ def _connect(address: str) -> Iterator[Client]:
 @contextmanager
 def _local() -> Iterator[Client]:
     # Dask serves its state over HTTP in any case: on a free port, to this machine alone.
+    resource_tracker.ensure_running()  # it would let the signal through again when it begins
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # workers are born deaf to it
     try:
         cluster = LocalCluster(
             n_workers=cores(),
@@ -175,11 +178,13 @@ def _local() -> Iterator[Client]:
             memory_limit=cast(str, 0),  # as with processes: the system's own limit
             silence_logs=logging.CRITICAL,
         )
-    except RuntimeError as error:  # the whole terminal's Ctrl-C reaches workers that begin, too
+    except RuntimeError as error:
         raise MissingPart(
             "Dask's workers on this machine were stopped before they began.",
             hint="Run the same command again, or take --engine processes:N.",
         ) from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
     try:
         with Client(cluster, set_as_default=False) as client:
             client.register_plugin(_Calm())
