@@ -5,6 +5,10 @@ import sys
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and leave with the exit code of the documented list."""
-    from mapmaker.cli.border import run_line
+    try:
+        from mapmaker.cli.border import run_line
 
-    sys.exit(run_line(sys.argv[1:] if args is None else args))
+        code = run_line(sys.argv[1:] if args is None else args)
+    except KeyboardInterrupt:  # before the border stood, or a second one as it was left
+        code = 130
+    sys.exit(code)
