@@ -147,6 +147,17 @@ def test_badge_finds_a_logo_and_no_furniture() -> None:
     assert sum(with_logo >= 0.1 for _, with_logo in likeness) >= 6
 
 
+def test_a_tiny_picture_is_no_photo() -> None:
+    """A photo shrunk to 160 px is too little to be told from a drawing of a few pixels."""
+    photo = views.photographed(floor_plan(0), rng(20))
+    tiny = photo.resize((160, 160))
+
+    signs = view.view(shot(tiny))
+
+    assert any(f.rule == "photo" for f in view.findings(view.view(shot(photo)), LIMITS))
+    assert not view.findings(signs, LIMITS)
+
+
 def test_view_tells_a_photo_of_a_printed_map() -> None:
     """A sheet askew on a table is a photo, whatever the table and the light."""
     photos = [views.photographed(floor_plan(seed), rng(seed + 20)) for seed in range(8)]

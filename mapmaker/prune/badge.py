@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mapmaker.prune.median import median
+
 _SIDE_PX = 192  # of the picture looked at
 _REACH = 20  # levels of red, green and blue that count as one colour
 _COLOURS = 2  # tried in each corner
@@ -28,23 +30,27 @@ def badge(small: Picture) -> float:
     side = min(height, width)
     if side < 48:
         return 0.0
-    eighths = (small >> 5).astype(np.uint16)
-    coarse = (eighths[..., 0] << 6) | (eighths[..., 1] << 3) | eighths[..., 2]
-    everywhere = np.maximum(np.bincount(coarse.ravel(), minlength=512), 1)
+    everywhere = np.maximum(_coarse(small), 1)
     w, h = min(width // 2, int(0.55 * side)), int(0.36 * side)
     best = 0.0
     for down in (1, -1):
         for across in (1, -1):  # each corner seen as the top left one
-            codes = np.ascontiguousarray(coarse[::down, ::across][:h, :w])
             corner = np.ascontiguousarray(small[::down, ::across][:h, :w])
-            here = np.bincount(codes.ravel(), minlength=512)
+            here = _coarse(corner)
             fits = (here >= 0.0012 * side * side) & (here <= 0.06 * side * side)
             worth = np.where(fits, here * (here / everywhere) ** 4, 0)
             for code in np.argsort(-worth)[:_COLOURS].tolist():
                 if worth[code] > 0.002 * side * side * _RARE**4 * 0.5:
-                    colour = np.median(corner[codes == code], axis=0)
+                    alike = corner[(corner >> 5 == np.unravel_index(code, (8, 8, 8))).all(axis=2)]
+                    colour = median(alike.T.astype(np.float32))
                     best = max(best, _patch(small, corner, colour, side))
     return best
+
+
+def _coarse(picture: Picture) -> NDArray[np.float64]:
+    # How many pixels have each of 512 colours: eight levels of red, of green and of blue.
+    counts = cv2.calcHist([picture], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3)
+    return counts.ravel().astype(np.float64)
 
 
 def _patch(small: Picture, corner: Picture, colour: NDArray[np.floating], side: int) -> float:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from mapmaker.prune.median import median
 
 _BLOCK_PX = 32  # a line is straight: averaging along it keeps it, and cancels texture
 _NEAR_PX = 41  # what a line must stand out from
@@ -47,7 +48,8 @@ def profiles(grey: NDArray[np.uint8]) -> tuple[Profile, Profile]:
     """
     height, width = grey.shape
     half = shrunk(grey, (width // 2, height // 2))
-    across, down = (_both(_heights(grey, axis), _heights(half, axis)) for axis in (1, 0))
+    fine, broad = (cv2.integral(picture).astype(np.int32, copy=False) for picture in (grey, half))
+    across, down = (_both(_heights(fine, axis), _heights(broad, axis)) for axis in (1, 0))
     return across, down
 
 
@@ -71,32 +73,30 @@ def _even(signal: Floats) -> Floats:
     return even
 
 
-def _heights(grey: NDArray[np.uint8], axis: int) -> Floats:
+def _heights(sums: NDArray[np.int32], axis: int) -> Floats:
     """Return how much each column (axis 1) or row (axis 0) stands out, in robust spreads.
 
+    sums is the picture's `cv2.integral`.
     The picture is averaged over strips of 32 px along the lines looked for, then every place is
     measured against its own neighbourhood: a faint line on a quiet floor counts like a bold one
     in a thicket.
     """
     bend = np.abs(
-        cv2.filter2D(_strips(grey, axis), cv2.CV_32F, np.array([[-0.5, 1.0, -0.5]], np.float32))
+        cv2.filter2D(_strips(sums, axis), cv2.CV_32F, np.array([[-0.5, 1.0, -0.5]], np.float32))
     )
     around = cv2.blur(bend, (_NEAR_PX, 1)) + _FAINT
     mean = np.minimum(bend / around, _LOUD).mean(axis=0)
     heights = (mean - cv2.blur(mean[None], (_SMOOTH_PX, 1))[0]).astype(np.float64)
-    return heights / (1.4826 * float(np.median(np.abs(heights - np.median(heights)))) + 1e-6)
+    return heights / (1.4826 * float(median(np.abs(heights - median(heights)))) + 1e-6)
 
 
-def _strips(grey: NDArray[np.uint8], axis: int) -> NDArray[np.float32]:
+def _strips(sums: NDArray[np.int32], axis: int) -> NDArray[np.float32]:
     """Return the picture averaged over strips along the lines looked for: (strips, length)."""
-    along = grey.shape[1 - axis]
+    along = sums.shape[1 - axis] - 1
     count = max(1, along // _BLOCK_PX)
-    strips = []
-    for first, last in pairwise(along * i // count for i in range(count + 1)):
-        part = grey[first:last] if axis else grey[:, first:last]
-        total = cv2.reduce(part, 1 - axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
-        strips.append(np.ravel(total).astype(np.float32) / (last - first))
-    return np.stack(strips)
+    ends = along * np.arange(count + 1) // count
+    total = np.diff(sums[ends] if axis else sums[:, ends].T, axis=0)
+    return np.diff(total, axis=1).astype(np.float32) / np.diff(ends)[:, None].astype(np.float32)
 
 
 def scores(profile: Profile, cells: Floats) -> Floats:
@@ -128,7 +128,7 @@ def _energy(signal: Floats) -> tuple[Floats, int]:
     energy = np.abs(np.fft.rfft(signal, size)) ** 2
     width = 2 * (size // length * 20) + 1
     ground = np.exp(cv2.blur(np.log(energy + 1e-9)[None], (width, 1))[0] + np.euler_gamma)
-    energy = np.minimum(energy / np.maximum(ground, 1e-3 * np.median(ground) + 1e-9), _LOUDEST)
+    energy = np.minimum(energy / np.maximum(ground, 1e-3 * median(ground) + 1e-9), _LOUDEST)
     frequency = np.arange(len(energy)) / size
     lattice = np.abs(frequency - np.round(frequency * _JPEG_PX) / _JPEG_PX) < 1.5 / length
     return np.where(lattice, np.nan, energy - 1.0), size
@@ -163,14 +163,24 @@ def fits(signal: Floats, cell_px: float, step_px: float) -> tuple[Floats, Floats
 
 
 def _waves(signal: Floats, cells: Floats) -> NDArray[np.complex128]:
-    """Return the signal's waves at the first harmonics of each distance: (cells, harmonics)."""
+    """Return the signal's waves at the first harmonics of each distance: (cells, harmonics).
+
+    The signal is cut in pieces as long as there are pieces: all waves of a piece are one small
+    product (BLAS asks no other thread to help), and they are all that is turned and added up.
+    """
     count = int(np.clip(_FINEST * cells.min(), 1, _HARMONICS))
-    base = np.exp(-2j * np.pi / cells[:, None] * np.arange(len(signal))[None, :])
-    wave, waves = np.ones_like(base), []
-    for _ in range(count):
-        wave = wave * base
-        waves.append(np.einsum("ij,j->i", wave, signal))  # no BLAS: its threads only wait here
-    return np.stack(waves, axis=1)
+    side = int(np.ceil(np.sqrt(len(signal))))
+    pieces = np.zeros((side, side))
+    pieces.ravel()[: len(signal)] = signal
+    places = -2j * np.pi * np.arange(side)[:, None] / cells
+    within, between = (_harmonics(np.exp(step * places), count) for step in (1, side))
+    sums = (pieces @ within.view(np.float64)).view(np.complex128)
+    return (sums * between).sum(axis=1).T
+
+
+def _harmonics(base: NDArray[np.complex128], count: int) -> NDArray[np.complex128]:
+    """Return the first powers of the waves `base` (places, cells): (count, places, cells)."""
+    return np.multiply.accumulate(np.broadcast_to(base, (count, *base.shape)), axis=0)
 
 
 def line_heights(profile: Profile, cell_px: float, phase: float) -> Floats:

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mapmaker.prune.median import median
+
 ORIENTATIONS = 8  # bit 0: mirrored left-right, bit 1: top-bottom, bit 2: transposed first
 THUMB_PX = 32
 _LARGE_PX = 16 * THUMB_PX
@@ -18,6 +20,11 @@ _LOW = 8  # the hash keeps the 8 x 8 slowest waves
 _FLAT = 1.0  # brightness steps below this [grey levels] are noise, not a gradient
 _VISIBLE = 16  # a cell that differs by more [grey levels] shows something else
 _LEAST_CELLS = 50  # of 1024: a nearly empty picture is judged as if so many were painted
+
+# What mirroring makes of the waves: as they are, left-right, top-bottom, both.
+_ODD = np.where(np.arange(_LOW) % 2, np.float32(-1), np.float32(1))
+_ONES = np.ones((_LOW, _LOW), np.float32)
+_MIRRORED = np.stack([_ONES, _ONES * _ODD, _ONES * _ODD[:, None], np.outer(_ODD, _ODD)])
 
 Grey = NDArray[np.uint8]
 
@@ -48,17 +55,10 @@ def turn(array: NDArray, orientation: int) -> NDArray:
 def phashes(thumb: NDArray[np.float32]) -> list[int]:
     """Return the 64-bit pHash of a 32 x 32 thumbnail in every orientation, from one DCT."""
     waves = cv2.dct(thumb)[:_LOW, :_LOW]
-    odd = np.where(np.arange(_LOW) % 2, -1.0, 1.0)
-    hashes = []
-    for orientation in range(ORIENTATIONS):
-        turned = waves.T if orientation & 4 else waves
-        turned = turned * odd[:, None] if orientation & 2 else turned
-        turned = turned * odd[None, :] if orientation & 1 else turned
-        flat = turned.ravel()
-        bits = flat > np.median(flat[1:])
-        bits[0] = False  # the mean brightness says nothing about the shape
-        hashes.append(_as_int(bits))
-    return hashes
+    turned = (np.stack([waves, waves.T])[:, None] * _MIRRORED).reshape(ORIENTATIONS, -1)
+    bits = turned > median(turned[:, 1:])[:, None]
+    bits[:, 0] = False  # the mean brightness says nothing about the shape
+    return _as_ints(bits)
 
 
 def dhashes(thumb: NDArray[np.float32]) -> list[int]:
@@ -66,11 +66,8 @@ def dhashes(thumb: NDArray[np.float32]) -> list[int]:
     # 8 rows of 9 for the upright four; its transpose for the other four is 9 rows of 8.
     wide = cv2.resize(thumb, (_LOW + 1, _LOW), interpolation=cv2.INTER_AREA)
     tall = cv2.resize(thumb, (_LOW, _LOW + 1), interpolation=cv2.INTER_AREA)
-    hashes = []
-    for orientation in range(ORIENTATIONS):
-        small = turn(tall if orientation & 4 else wide, orientation)
-        hashes.append(_as_int((np.diff(small, axis=1) > _FLAT).ravel()))
-    return hashes
+    turned = np.stack([turn(tall if k & 4 else wide, k) for k in range(ORIENTATIONS)])
+    return _as_ints((turned[:, :, 1:] - turned[:, :, :-1] > _FLAT).reshape(ORIENTATIONS, -1))
 
 
 def distances(
@@ -112,5 +109,5 @@ def changed(one: NDArray, other: NDArray, orientation: int) -> float:
     return float(wrong.sum() / max(painted.sum(), _LEAST_CELLS))
 
 
-def _as_int(bits: NDArray[np.bool_]) -> int:
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+def _as_ints(bits: NDArray[np.bool_]) -> list[int]:
+    return np.packbits(bits, axis=1).view(">u8")[:, 0].tolist()

@@ -156,23 +156,39 @@ def _candidates(
 
 def _strung(boxes: NDArray[np.int32]) -> list[list[int]]:
     # Each piece is tied to the nearest one right of it of its size and on its line.
+    one, other = _beside(boxes)
     x, y, w, h = boxes.astype(np.float32).T
-    tall, short = np.maximum(h[:, None], h), np.minimum(h[:, None], h)
-    gap = x - (x + w)[:, None]
-    level = np.minimum(abs((y + h)[:, None] - (y + h)), abs(y[:, None] - y)) < 0.16 * tall
+    tall, short = np.maximum(h[one], h[other]), np.minimum(h[one], h[other])
+    gap, bottom = x[other] - (x + w)[one], y + h
+    level = np.minimum(abs(bottom[one] - bottom[other]), abs(y[one] - y[other])) < 0.16 * tall
     tied = level & (short > 0.55 * tall) & (gap > -0.25 * tall) & (gap < 0.9 * short)
-    tied &= (x + w / 2)[:, None] < x + w / 2
-    far = np.where(tied, gap, np.inf)
-    after = np.where(tied.any(1), far.argmin(1), -1)
-    lines, taken = [], np.zeros(len(boxes), bool)
-    firsts = np.setdiff1d(np.arange(len(boxes)), after)
-    for first in firsts.tolist():
+    one, other, gap = one[tied], other[tied], gap[tied]
+    order = np.lexsort((other, gap, one))[::-1]
+    after = np.full(len(boxes), -1)
+    after[one[order]] = other[order]  # the nearest comes last and stays
+    firsts = np.ones(len(boxes), bool)
+    firsts[after[after >= 0]] = False
+    following, lines, taken = after.tolist(), [], set()
+    for first in np.flatnonzero(firsts).tolist():
         line = [first]
-        while (following := int(after[line[-1]])) >= 0 and not taken[following]:
-            taken[following] = True
-            line.append(following)
+        while (piece := following[line[-1]]) >= 0 and piece not in taken:
+            taken.add(piece)
+            line.append(piece)
         lines.append(line)
     return lines
+
+
+def _beside(boxes: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    # All pairs whose second is right of the first (by their middles), and not out of its reach.
+    x, _, w, h = boxes.T
+    middle = 2 * x + w
+    order = np.argsort(middle, kind="stable")
+    begin = np.searchsorted(middle[order], middle, side="right")
+    reach = middle + w + 5 * h  # of pieces as tall and broad as may be tied: see `_candidates`
+    end = np.searchsorted(middle[order], reach, side="right")
+    counts = end - begin
+    one = np.repeat(np.arange(len(boxes)), counts)
+    return one, order[np.arange(len(one)) + np.repeat(begin - np.cumsum(counts) + counts, counts)]
 
 
 def _bytes(array: NDArray) -> Bytes:

@@ -98,35 +98,46 @@ def text_rows(grey: NDArray[np.uint8]) -> tuple[float, float, int]:
     ends = np.linspace(0, width - 1, _STRIPS + 1).astype(int)
     strips = [edges[:, a:b] for a, b in pairwise(ends)]
     full = [cv2.reduce(s, 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[:, 0] / 255 for s in strips]
-    pitches = [_even_lines(strip, height) for strip in full]
-    covered = np.array([sum(found) / height for found in pitches])
-    return float(covered.mean()), float((covered > 0.25).mean()), max(map(len, pitches))
+    lines, covered = _even_lines(np.stack(full).astype(np.float32, copy=False))
+    return float(covered.mean()), float((covered > 0.25).mean()), int(lines.max())
 
 
-def _even_lines(full: NDArray[np.floating], height: int) -> list[float]:
-    # The distances [px] of lines of text that follow each other evenly down one strip.
-    inked, empty, size = full > _INKED, full < _EMPTY, len(full)
-    if not 0.1 * size < np.count_nonzero(inked) < 0.9 * size:
-        return []
-    if np.count_nonzero(empty) <= 0.08 * size:
-        return []
-    framed = np.zeros(size + 2, bool)
-    framed[1:-1] = inked
-    turns = np.flatnonzero(framed[1:] != framed[:-1])
+def _even_lines(full: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    # For each strip (strips, height) how many lines of text follow each other evenly down it, and
+    # the share of its height they take. All strips are one row of places, two apart.
+    count, height = full.shape
+    inked, empty = full > _INKED, full < _EMPTY
+    dark, clear = inked.sum(axis=1), empty.sum(axis=1)
+    may_be = (dark > 0.1 * height) & (dark < 0.9 * height) & (clear > 0.08 * height)
+    none = np.zeros(count, np.intp), np.zeros(count)
+    if not may_be.any():
+        return none
+    row = height + 2
+    framed = np.zeros((3, count, row))
+    framed[0, :, 1:-1] = inked & may_be[:, None]
+    framed[1, :, :-2], framed[1, :, -2] = empty, 1
+    framed[2, :, :-2] = full
+    shown = framed[0].ravel()
+    turns = np.flatnonzero(shown[1:] != shown[:-1])
     starts, ends = turns[::2], turns[1::2]
-    clear = np.cumsum(np.append(0, empty))
-    parted = clear[starts[1:]] > clear[ends[:-1]]  # else a hole in a line
+    clears, strokes = np.zeros((2, count * row + 1))
+    np.cumsum(framed[1], out=clears[1:])
+    np.cumsum(framed[2], out=strokes[1:])
+    parted = clears[starts[1:]] > clears[ends[:-1]]  # else a hole in a line
     starts, ends = starts[np.append(True, parted)], ends[np.append(parted, True)]
-    if len(starts) < 4:
-        return []
+    of = starts // row
     pitch, tall = np.diff(starts), (ends - starts)[:-1]
-    strokes = np.diff(np.append(0, np.cumsum(full))[np.stack([starts, ends])], axis=0)[0][:-1]
-    fits = (pitch >= 5) & (pitch <= 0.12 * height) & (tall >= 3)
-    fits &= (tall >= 0.22 * pitch) & (tall <= 0.9 * pitch) & (strokes > 0.8) & (strokes < 9)
+    stroke = (strokes[ends] - strokes[starts])[:-1]
+    fits = (of[1:] == of[:-1]) & (np.bincount(of)[of[:-1]] >= 4)
+    fits &= (pitch >= 5) & (pitch <= 0.12 * height) & (tall >= 3)
+    fits &= (tall >= 0.22 * pitch) & (tall <= 0.9 * pitch) & (stroke > 0.8) & (stroke < 9)
     even = np.abs(np.diff(pitch)) <= np.maximum(2, 0.16 * pitch[1:])
     even &= fits[1:] & fits[:-1]
+    if not even.any():
+        return none
     lines = np.append(even, False) | np.append(False, even)
-    return pitch[lines].astype(float).tolist()
+    of, pitch = of[:-1][lines], pitch[lines]
+    return np.bincount(of, minlength=count), np.bincount(of, pitch, count) / height
 
 
 def _best_three(word: Word) -> float:

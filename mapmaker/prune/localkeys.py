@@ -34,6 +34,8 @@ _CHOICE = 6  # times as many as we want, the strongest, are what the cells choos
 _CELLS = 6  # the picture is cut in 6 x 6, and each cell gives its strongest first
 _WEAKEST = 8  # eighths of a grey level a blob stands out at least
 _MATCHES = 200  # of two pictures, to vote on
+_NEIGHBOURS = np.ones((5, 5), np.uint8)
+_AT = ((np.arange(_PATCH) + 0.5) / _PATCH * 2 * _REACH - _REACH).astype(np.float32)
 _ROW = np.dtype([("hash", "<u8"), ("x", "u1"), ("y", "u1"), ("level", "u1")])
 _UNIT = SMALL_PX / 255  # x and y are stored in a byte each
 
@@ -76,9 +78,11 @@ def keys(shot: Shot) -> bytes:
         found.append(_level(level, size, budget, (width / w, height / h)))
     if not found:
         return b""
-    rows, order = (np.concatenate(column) for column in zip(*found, strict=True))
-    rows = rows[np.argsort(order, kind="stable")]
-    return bytes([width // 2, height // 2]) + rows.tobytes() if len(rows) else b""
+    rows, order, patches, bright = (np.concatenate(column) for column in zip(*found, strict=True))
+    if not len(rows):
+        return b""
+    rows["hash"] = _hashes(patches, bright)
+    return bytes([width // 2, height // 2]) + rows[np.argsort(order, kind="stable")].tobytes()
 
 
 def meet(pictures: Iterable[tuple[int, bytes]], count: int) -> Met:
@@ -139,14 +143,17 @@ def _best(met: Mapping[tuple[int, int], int]) -> Iterator[tuple[int, int]]:
 
 def _level(
     grey: NDArray[np.float32], size: int, budget: int, scale: tuple[float, float]
-) -> tuple[NDArray, NDArray[np.float64]]:
-    """Return the rows of one level's keys and their order: the strongest of each cell first."""
+) -> tuple[NDArray, NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
+    """Return the rows of one level's keys, still without their hashes; their order, the strongest
+    of each cell first; the patches around them; and 1 or -1 each, for bright or dark."""
     soft = cv2.GaussianBlur(grey, (7, 7), 1.2).astype(np.float32, copy=False)
     blobs = soft - cv2.GaussianBlur(soft, (9, 9), 1.6)
     strong = cv2.convertScaleAbs(blobs, alpha=8)
-    peaks = (strong == cv2.dilate(strong, np.ones((5, 5), np.uint8))) & (strong > _WEAKEST)
-    inner = peaks[_REACH:-_REACH, _REACH:-_REACH]
-    y, x = np.divmod(np.flatnonzero(inner), inner.shape[1]) if inner.size else _none()
+    # Where nothing stands out, what it is compared with is more.
+    highest = np.maximum(cv2.dilate(strong, _NEIGHBOURS), np.uint8(_WEAKEST + 1))
+    peaks = cv2.compare(strong, highest, cv2.CMP_EQ)
+    inner = peaks[_REACH:-_REACH, _REACH:-_REACH] > 0
+    y, x = np.divmod(np.flatnonzero(inner), inner.shape[1])
     y, x = y + _REACH, x + _REACH
     if len(y) > _CHOICE * budget:
         top = np.argpartition(-strong[y, x].astype(np.int16), _CHOICE * budget)[: _CHOICE * budget]
@@ -154,27 +161,23 @@ def _level(
     rank = _ranks(y, x, np.abs(blobs[y, x]), grey.shape)
     pick = np.argsort(rank, kind="stable")[:budget]
     y, x = y[pick], x[pick]
-    if not len(y):
-        return np.empty(0, _ROW), np.empty(0)
     fx = x + _top(blobs[y, x - 1], blobs[y, x], blobs[y, x + 1])
     fy = y + _top(blobs[y - 1, x], blobs[y, x], blobs[y + 1, x])
     rows = np.empty(len(y), _ROW)
-    rows["hash"] = _hashes(soft, fx, fy, np.sign(blobs[y, x]))
     rows["x"] = np.clip(np.round((fx + 0.5) * scale[0] / _UNIT), 0, 255)
     rows["y"] = np.clip(np.round((fy + 0.5) * scale[1] / _UNIT), 0, 255)
     rows["level"] = size
-    return rows, np.arange(len(y)) / budget
+    return rows, np.arange(len(y)) / budget, _patches(soft, fx, fy), np.sign(blobs[y, x])
 
 
 def _ranks(y: NDArray, x: NDArray, strength: NDArray, shape: tuple[int, int]) -> NDArray:
     """Return for each blob its rank in its cell, the strongest 0, between equals by strength."""
     cell = (y * _CELLS // shape[0]) * _CELLS + x * _CELLS // shape[1]
     order = np.lexsort((-strength, cell))
-    begins = np.flatnonzero(np.r_[True, np.diff(cell[order]) != 0]) if len(y) else np.empty(0, int)
+    many = np.bincount(cell, minlength=_CELLS * _CELLS)
     rank = np.empty(len(y))
-    lengths = np.diff(np.r_[begins, len(y)])
-    rank[order] = np.arange(len(y)) - np.repeat(begins, lengths)
-    return rank - 0.5 * strength / (strength.max() if len(y) else 1.0)
+    rank[order] = np.arange(len(y)) - np.repeat(np.cumsum(many) - many, many)
+    return rank - 0.5 * strength / strength.max(initial=1e-6)
 
 
 def _top(before: NDArray, at: NDArray, after: NDArray) -> NDArray:
@@ -195,24 +198,33 @@ _NORMS = np.full((_WAVES, _WAVES), 2 / _PATCH, np.float32)
 _NORMS[0], _NORMS[:, 0] = _NORMS[0] / 2**0.5, _NORMS[:, 0] / 2**0.5
 
 
-def _hashes(
-    soft: NDArray[np.float32], x: NDArray, y: NDArray, bright: NDArray
-) -> NDArray[np.uint64]:
-    """Return 64 bits (n,) of the patches around points: the first is 0."""
-    at = (np.arange(_PATCH) + 0.5) / _PATCH * 2 * _REACH - _REACH
-    shape = (len(x), _PATCH, _PATCH)
-    across = np.broadcast_to(x[:, None, None] + at[None, None, :], shape)
-    down = np.broadcast_to(y[:, None, None] + at[None, :, None], shape)
-    maps = [m.reshape(-1, _PATCH).astype(np.float32) for m in (across, down)]
-    patches = cv2.remap(soft, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    patches = patches.reshape(shape)
-    patches = patches - patches.mean(axis=(1, 2), keepdims=True)
-    waves = (_COSINES @ patches @ _COSINES.T) * _NORMS
+def _patches(soft: NDArray[np.float32], x: NDArray, y: NDArray) -> NDArray[np.float32]:
+    """Return what lies around points (n,): (n, 16, 16)."""
+    maps = np.empty((2, len(x), _PATCH, _PATCH), np.float32)
+    maps[0] = x[:, None, None] + _AT
+    maps[1] = y[:, None, None] + _AT[:, None]
+    if not len(x):
+        return maps[0]
+    across, down = maps.reshape(2, -1, _PATCH)
+    patches = cv2.remap(soft, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return patches.reshape(maps[0].shape).astype(np.float32, copy=False)
+
+
+def _hashes(patches: NDArray[np.float32], bright: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """Return 64 bits (n,) of patches (n, 16, 16) around blobs, bright (1) or dark: the first is 0.
+
+    Two products of many rows with 16 columns, not many small ones.
+    """
+    count = len(patches)
+    flat = patches.reshape(count, -1)
+    level = flat - flat.mean(axis=1, keepdims=True)
+    across = level.reshape(-1, _PATCH) @ _COSINES.T
+    waves = np.matmul(_COSINES, across.reshape(count, _PATCH, _WAVES)) * _NORMS
     waves[:, 0, 0] = 0
-    size = np.sqrt((waves**2).sum(axis=(1, 2), keepdims=True))
+    size = np.sqrt(np.square(waves).sum(axis=(1, 2), keepdims=True))
     bits = waves > _BLOB * size * bright[:, None, None]
     bits[:, 0, 0] = False
-    return np.packbits(bits.reshape(len(x), 64), axis=1).view(">u8")[:, 0].astype(np.uint64)
+    return np.packbits(bits.reshape(count, 64), axis=1).view(">u8")[:, 0].astype(np.uint64)
 
 
 def _turned(upright: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -36,12 +36,12 @@ def shadow(shot: Shot) -> dict[str, float]:
         return {"shadow_degrees": 0.0, "shadow_strength": 0.0, "shadow_apart": 180.0}
     lit = cv2.erode(grey, _OUTLINE) >= _VOID
     across, down = _slopes(grey, 0.8)
-    steep = np.minimum(cv2.magnitude(across, down), _STEEPEST)
-    edges, strength = _sum(across, down, steep * steep * lit)
+    steep = np.minimum(across * across + down * down, np.float32(_STEEPEST**2))
+    edges, strength = _sum(across, down, steep * lit)
     closed = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, _OUTLINE)
     outlines = cv2.subtract(closed, grey)
     outlines = np.where((outlines > _FAINT) & lit, np.minimum(outlines, _BOLD), 0)
-    beside, _ = _sum(*_slopes(closed, 2.0), outlines.astype(np.float32))
+    beside, _ = _sum(*_slopes(closed.astype(np.float32), 2.0), outlines.astype(np.float32))
     return {
         "shadow_degrees": round(edges, 1),
         "shadow_strength": round(strength, 3),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapmaker.prune.finding import Finding, Level
+from mapmaker.prune.median import median
 from mapmaker.prune.shot import Shot
 from mapmaker.prune.thresholds import Limits
 
@@ -99,8 +100,9 @@ def fineness(grey: Bytes) -> float:
     energy = np.zeros((side, side), np.float32)
     for top in np.unique(np.linspace(0, grey.shape[0] - side, _PATCHES).astype(int)):
         for left in np.unique(np.linspace(0, grey.shape[1] - side, _PATCHES).astype(int)):
-            patch = grey[top : top + side, left : left + side].astype(np.float32)
-            energy += cv2.dft((patch - patch.mean()) * window) ** 2
+            patch = grey[top : top + side, left : left + side]
+            level = np.float32(cv2.mean(patch)[0])
+            cv2.accumulateSquare(cv2.dft((patch - level) * window), energy)
     fine, coarse = float(energy[is_fine].sum()), float(energy[is_coarse].sum())
     return max(NO_DETAIL, math.log10(max(fine / coarse, 1e-6))) if coarse > 0 else NO_DETAIL
 
@@ -131,8 +133,9 @@ def _along(grey: Bytes, axis: int) -> tuple[NDArray[np.float32], list[float]]:
     counts = np.cumsum(cv2.calcHist([rise[::4]], [0], None, [256], [0, 256]))
     strong = max(_LEAST_RISE, int(np.searchsorted(counts, (1 - _STRONG) * counts[-1])))
     peak = cv2.compare(step, cv2.dilate(step, _PEAK), cv2.CMP_EQ)
-    edges = cv2.bitwise_and(peak, cv2.compare(rise, np.array([strong]), cv2.CMP_GE)) > 0
-    steep = step[edges].astype(np.float32) / rise[edges]
+    edges = cv2.bitwise_and(peak, cv2.compare(rise, np.array([strong]), cv2.CMP_GE))
+    places = np.flatnonzero(edges > 0)
+    steep = step.ravel()[places].astype(np.float32) / rise.ravel()[places]
     steps, bends = _profile(step), _profile(bend)
     return steep, [beat(steps, 2), beat(steps, 3), beat(steps, 4), beat(bends, 4)]
 
@@ -155,12 +158,12 @@ def beat(profile: NDArray[np.float32], factor: int) -> float:
         return 0.0
     period = _JPEG_PX if _JPEG_PX % factor == 0 else 2 * factor
     places = profile[: pieces * _PIECE_PX].reshape(pieces, -1, period)
-    places = np.median(places, axis=1)
+    places = median(places.transpose(0, 2, 1))
     places = places[places.max(axis=1) > _LIVELY]
     if not len(places):
         return 0.0
-    here = np.arange(places.shape[1]) % factor == np.arange(factor)[:, None]
-    least = np.stack([places[:, phase].min(axis=1) for phase in here])
-    rest = np.stack([places[:, ~phase].mean(axis=1) for phase in here])
-    beats = ((least - rest) / (least + rest + 1e-6)).max(axis=0)
-    return max(0.0, float(np.median(beats)))
+    phases = places.reshape(len(places), -1, factor)
+    least, sums = phases.min(axis=1), phases.sum(axis=1)
+    rest = (places.sum(axis=1)[:, None] - sums) / (period - period // factor)
+    beats = ((least - rest) / (least + rest + 1e-6)).max(axis=1)
+    return max(0.0, float(median(beats)))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mapmaker.prune.finding import Finding
 from mapmaker.prune.letterform import shrunk
+from mapmaker.prune.median import median
 from mapmaker.prune.shot import Shot
 from mapmaker.prune.thresholds import Limits
 
@@ -17,6 +18,7 @@ _SLOPES = np.linspace(-0.5, 0.5, 51, dtype=np.float32)  # of a side, against the
 _BIN_PX = 2.5  # a side is straight when its points lie this close together
 _AS_GOOD = 0.85  # a side that fits an upright line nearly as well is upright
 _DEPTH = 0.62  # of the picture, from each edge, that a side is looked for in
+_LEAST_PX = 24  # of the shorter side, so shrunken
 _STEP = 14  # grey levels that part a sheet from a plain ground
 
 Bytes = NDArray[np.uint8]
@@ -26,11 +28,12 @@ def view(shot: Shot) -> dict[str, float]:
     """Return the signs of another view than straight down.
 
     view_side1 to view_side4: the share of a straight side that is seen, of the sheet or the
-    ground drawn, worst first; view_tilt: the largest slope of the four, 0.02 is a degree.
+    ground drawn, worst first, 0 in a picture of less than 192 px a side; view_tilt: the largest slope of the four, 0.02 is a degree.
     view_iso: the share of all edges that run along both of the two directions of an isometric
     drawing, the weaker of the two; view_iso_over: that over the share of a usual direction.
     """
-    sides = _sides(shot.small)
+    large = min(shot.rgb.shape[:2]) >= _FRAME_PX  # a few pixels of any drawing look like a sheet
+    sides = _sides(shot.small) if large else np.zeros((4, 2), np.float32)
     seen, slopes = np.sort(sides[:, 0]), np.abs(sides[:, 1])
     share, over = _isometric(shot.small_grey)
     signs = {f"view_side{rank}": round(float(s), 3) for rank, s in enumerate(seen, 1)}
@@ -62,7 +65,7 @@ def _sides(small: NDArray[np.uint8]) -> NDArray[np.float32]:
     if scale < 1:
         size = (max(8, round(small.shape[1] * scale)), max(8, round(small.shape[0] * scale)))
         small = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
-    if min(small.shape[:2]) < 24:
+    if min(small.shape[:2]) < _LEAST_PX:
         return np.zeros((4, 2), np.float32)
     smooth = cv2.blur(small, (3, 3))
     down = _strongest(cv2.absdiff(smooth[3:], smooth[:-3]))
@@ -79,7 +82,7 @@ def _strongest(steps: NDArray) -> NDArray:
 def _side(steps: NDArray) -> tuple[float, float]:
     # The first step in each column, from the edge inwards; then the line most of them lie on.
     height, width = steps.shape
-    ground = float(np.median(steps[: max(2, height // 40)]))
+    ground = float(median(steps[: max(2, height // 40)].ravel().astype(np.float32)))
     stands = steps[: int(height * _DEPTH)] > max(_STEP, 3 * ground + 4)
     columns = np.flatnonzero(stands.any(0))
     if len(columns) < 0.2 * width:
@@ -102,15 +105,16 @@ def _isometric(grey: Bytes) -> tuple[float, float]:
     # How many edges run at +t and at -t degrees, t between 22 and 39, the weaker of the two.
     grey = shrunk(grey, _EDGES_PX)
     across, down = (cv2.Sobel(grey, cv2.CV_32F, *axes) for axes in ((1, 0), (0, 1)))
-    strength, angle = cv2.cartToPolar(across, down, angleInDegrees=True)
-    edges = strength > max(60.0, 1.5 * float(strength.mean()))
-    weights = np.minimum(strength[edges], 600)
-    degrees = angle[edges].astype(np.int64) % 180
-    counts = np.bincount(degrees, weights=weights, minlength=180)
-    if not counts.sum():
+    strength = cv2.magnitude(across, down)
+    edges = np.flatnonzero(strength > max(60.0, 1.5 * cv2.mean(strength)[0]))
+    if not len(edges):
         return 0.0, 0.0
+    weights = np.minimum(strength.ravel()[edges], 600)
+    angle = cv2.phase(across.ravel()[edges], down.ravel()[edges], angleInDegrees=True)
+    degrees = angle.ravel().astype(np.int64) % 180
+    counts = np.bincount(degrees, weights=weights, minlength=180)
     counts /= counts.sum()
     near = counts + np.roll(counts, 1) + np.roll(counts, -1)
     tilts = np.arange(22, 40)
     share = float(np.minimum(near[90 - tilts], near[90 + tilts]).max())
-    return share, share / (float(np.median(near)) + 1e-4)
+    return share, share / (float(median(near)) + 1e-4)
