@@ -2,25 +2,37 @@
 
     python bench/scale.py join
     python bench/scale.py prune --counts 2000,10000,20000
-    python bench/scale.py speed --count 300
+    python bench/scale.py judge --counts 2000,20000,200000
+    python bench/scale.py speed --count 300 [--maps FOLDER]
     python bench/scale.py engines --count 300
 
 Every line is measured in a process of its own: CPU seconds (of it and its children) and the
-largest resident set as the operating system counts them. Pictures are drawn as they are needed,
-kept under --folder, and differ in every hash; one in fifty is a copy pressed again.
+largest resident set as the operating system counts them. Pictures are drawn as they are needed and
+kept under --folder. For `prune` they are noise in rooms, quickly drawn, all with a grid of 50 px;
+one in fifty is a copy pressed again. `judge` is the whole stage but for looking at pictures: what
+is measured of them is written as if it had been, hashes by chance and keys of one set of tiles, one
+in fifty a copy; what two are to each other is answered without opening them. For `speed` and
+`engines` they are our floor plans, of every kind and palette, in squares of 30 to 110 px, cut to
+750 px; one in twenty is a copy, pressed again or turned. --maps takes the pictures of a folder
+instead. A serial run also says what its time went into.
 """
 
 import argparse
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Generator
+from dataclasses import replace
 from hashlib import sha256
+from inspect import isgeneratorfunction
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +40,43 @@ import numpy as np
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 SEED = 7
 PLANTED = 2_000
+TILES = 20_000  # different keys that the tiles of feigned pictures have
+ENGINES = ("serial", "processes:2", "auto", "dask")
 COPY_EVERY = 50
+PRESSED = [cv2.IMWRITE_JPEG_QUALITY, 90]
+Draw = Callable[[int, int], bytes]
+
+
+def draw_map(number: int, side_px: int) -> bytes:
+    """Return a JPEG of a floor plan of our own; one in twenty is a copy of the one before it."""
+    from mapmaker.layout import KINDS, PALETTES, plan, render
+
+    copy = number % 20 == 19
+    rng = np.random.default_rng((SEED, number - copy))
+    kinds, palettes = KINDS.names(), PALETTES.names()
+    cell_px = int(rng.integers(30, 111))
+    squares = -(-side_px // cell_px) + 1
+    layout = plan(str(rng.choice(kinds)), number - copy, max(squares, 8), max(squares, 8))
+    whole = np.asarray(render(layout, cell_px, str(rng.choice(palettes)), rng.random() < 0.7))
+    y, x = rng.integers(0, cell_px, 2)
+    picture = cv2.cvtColor(whole[y : y + side_px, x : x + side_px], cv2.COLOR_RGB2BGR)
+    if copy:
+        picture = cv2.rotate(picture, cv2.ROTATE_180) if number % 40 == 39 else picture
+    pressed = [PRESSED[0], 80] if copy else PRESSED
+    return cv2.imencode(".jpg", picture, pressed)[1].tobytes()
+
+
+def shrunk(files: list[Path]) -> Draw:
+    """Return what gives the pictures of some files, as JPEG, their longer side `side_px`."""
+
+    def draw_file(number: int, side_px: int) -> bytes:
+        picture = cv2.imread(str(files[number]), cv2.IMREAD_COLOR)
+        assert picture is not None
+        scale = min(1.0, side_px / max(picture.shape[:2]))
+        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        return cv2.imencode(".jpg", small, PRESSED)[1].tobytes()
+
+    return draw_file
 
 
 def draw(number: int, side_px: int) -> bytes:
@@ -47,7 +95,7 @@ def draw(number: int, side_px: int) -> bytes:
     ].tobytes()
 
 
-def fill(root: Path, count: int, side_px: int) -> None:
+def fill(root: Path, count: int, side_px: int, draw: Draw = draw) -> None:
     """Write pictures 0..count and their manifest, whatever is there already."""
     (root / "pictures").mkdir(parents=True, exist_ok=True)
     with (root / "manifest.jsonl").open("w") as manifest:
@@ -66,7 +114,10 @@ def measured(work) -> dict:
     """Run `work` and return what it says with CPU seconds, wall seconds and megabytes."""
     began_s, before = time.monotonic(), cpu_s()
     found = work()
-    mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # What getrusage says of this process may be the peak of the one that started it.
+    own_kb = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    assert own_kb
+    mb = int(own_kb[1]) / 1024
     workers_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return found | {
         "cpu_s": round(cpu_s() - before, 2),
@@ -105,24 +156,122 @@ def one_join(count: int, kinds: int, orientations: int, limit: int) -> dict:
     return {"what": name} | measured(work)
 
 
-def one_prune(root: Path, count: int, engine: str) -> dict:
+def one_prune(root: Path, count: int, engine: str, afresh: bool = True) -> dict:
     """Run the whole stage over the first `count` pictures of a folder, from nothing."""
-    from mapmaker.events import finish
+    from mapmaker.events import Done
+    from mapmaker.prune import measuring, weighing
+    from mapmaker.prune import prune as stage
     from mapmaker.prune.config import PruneConfig
-    from mapmaker.prune.prune import prune
     from mapmaker.workspace import Dataset
 
-    for file in root.glob("*.db*"):
+    for file in root.glob("*.db*") if afresh else ():
         file.unlink()
     config = PruneConfig(min_side_px=32, engine=engine, auto=True)
 
+    spent = dict.fromkeys(("measuring_s", "pairing_s", "comparing_s", "judging_s"), 0.0)
+    timed(measuring, "measure_new", spent, "measuring_s")
+    timed(weighing, "candidates", spent, "pairing_s")
+    timed(weighing, "relate_new", spent, "comparing_s")
+    timed(stage, "_judge", spent, "judging_s")
+    stage.measure_new = measuring.measure_new
+    pairs = 0
+
     def work() -> dict:
-        data = finish(prune(Dataset(root), config)).data
+        nonlocal pairs
+        done = None
+        for done in stage.prune(Dataset(root), config):
+            pairs += getattr(done, "unit", "") == "pairs"
+        assert isinstance(done, Done)
         forkserver._forkserver._stop()  # waited for, its workers' seconds count as ours
-        return {k: data[k] for k in ("pictures", "measured", "kept", "suggested", "to_look_at")}
+        said = ("pictures", "measured", "kept", "suggested", "to_look_at")
+        return {k: done.data[k] for k in said} | {"pairs": pairs}
 
     row = {"what": f"prune {count:,}, {engine}"} | measured(work)
-    return row | {"per_cpu_s": round(row["measured"] / row["cpu_s"], 1)}
+    row |= {"per_cpu_s": round(row["measured"] / row["cpu_s"], 1)}
+    return row | {k: round(v, 2) for k, v in spent.items()} if engine == "serial" else row
+
+
+def feign(root: Path, count: int) -> None:
+    """Write a manifest and the features of pictures that are not there."""
+    from mapmaker.prune.features import measure
+    from mapmaker.prune.localkeys import BUDGET
+    from mapmaker.prune.store import FeatureStore
+
+    root.mkdir(parents=True, exist_ok=True)
+    sample = root / "sample.jpg"
+    sample.write_bytes(draw_map(1, 400))
+    like = measure(sample, sha256(sample.read_bytes()).hexdigest()).features
+    rng = np.random.default_rng(SEED)
+    tiles = rng.integers(0, 2**63, TILES, dtype=np.uint64)
+    store = FeatureStore(root / "features.db")
+
+    def hashes(number: int) -> list[list[str]]:
+        chance = np.random.default_rng((SEED, number - (number % COPY_EVERY == 1)))
+        return [[f"{h:016x}" for h in kind] for kind in chance.integers(0, 2**63, (2, 8)).tolist()]
+
+    def one(number: int) -> Any:
+        keys = np.empty((sum(BUDGET), 11), np.uint8)  # as in `localkeys.keys`
+        chosen = tiles[rng.integers(0, TILES, len(keys))]
+        keys[:, :8] = chosen.view(np.uint8).reshape(-1, 8)
+        keys[:, 8:10] = rng.integers(0, 256, (len(keys), 2))
+        keys[:, 10] = rng.integers(0, len(BUDGET), len(keys))
+        p, d = map(tuple, hashes(number))
+        data = bytes([192, 192]) + keys.tobytes()
+        id = sha256(str(number).encode()).hexdigest()
+        return replace(like, id=id, pixels=id, phash=p, dhash=d, keys=data)
+
+    with (root / "manifest.jsonl").open("w") as manifest:
+        for begin in range(0, count, 500):
+            page = [one(number) for number in range(begin, min(begin + 500, count))]
+            store.keep_all((features, True) for features in page)
+            for f in page:
+                row = {"id": f.id, "file": f"pictures/{f.id}.jpg", "bytes": 9, "title": ""}
+                row |= {"map_id": None, "dpi": None, "license": "CC0", "source": "feigned"}
+                manifest.write(json.dumps(row) + "\n")
+    store.close()
+
+
+def answer(pair: Any) -> Any:
+    """Say without looking what two pictures are: copies when every bit of a hash agrees."""
+    from mapmaker.prune.variants import Relation
+
+    return Relation(pair.one, pair.other, "reencode", bits=0) if pair.bits == 0 else None
+
+
+def one_judge(root: Path, count: int) -> dict:
+    """Run the stage over pictures that are not there."""
+    from mapmaker.prune import relating
+
+    relating.relate = answer
+    row = one_prune(root, count, "serial", afresh=False)
+    row.pop("per_cpu_s")
+    return row | {"what": f"judge {count:,}"}
+
+
+def timed(place: Any, name: str, spent: dict[str, float], as_name: str) -> None:
+    """Have the CPU seconds of a function, or of what a generator does between yields, added up."""
+    inner = getattr(place, name)
+
+    def plain(*words: object) -> object:
+        began_s = time.process_time()
+        try:
+            return inner(*words)
+        finally:
+            spent[as_name] += time.process_time() - began_s
+
+    def stepwise(*words: object) -> Generator[object, None, object]:
+        steps = inner(*words)
+        while True:
+            began_s = time.process_time()
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return end.value
+            finally:
+                spent[as_name] += time.process_time() - began_s
+            yield step
+
+    setattr(place, name, stepwise if isgeneratorfunction(inner) else plain)
 
 
 def apart(*words: object) -> dict:
@@ -137,18 +286,21 @@ def apart(*words: object) -> dict:
 def one(words: list[str]) -> dict:
     if words[0] == "join":
         return one_join(*map(int, words[1:]))
+    if words[0] == "judge":
+        return one_judge(Path(words[1]), int(words[2]))
     return one_prune(Path(words[1]), int(words[2]), words[3])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["join", "prune", "speed", "engines", "one"])
+    parser.add_argument("what", choices=["join", "prune", "judge", "speed", "engines", "one"])
     parser.add_argument("words", nargs="*")
     parser.add_argument("--counts", default="2000,10000,20000")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--side", type=int, default=0)
     parser.add_argument("--engine", default="serial")
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--maps", type=Path)
     args = parser.parse_args()
     if args.what == "one":
         print(json.dumps(one(args.words)))
@@ -158,17 +310,24 @@ def main() -> None:
         if args.what == "join":
             for words in ((1, 1, 3), (1, 1, 4), (1, 8, 3), (2, 8, 3), (2, 8, 4)):
                 apart("join", 10**6, *words)
+        elif args.what == "judge":
+            for count in map(int, args.counts.split(",")):
+                feign(root / str(count), count)
+                apart("judge", root / str(count), count)
         elif args.what == "prune":
             for count in map(int, args.counts.split(",")):
                 fill(root, count, args.side or 256)
                 apart("prune", root, count, args.engine)
         else:
-            fill(root, args.count, args.side or 750)
-            engines = (
-                ["serial"] if args.what == "speed" else ["serial", "processes:2", "auto", "dask"]
+            files = (
+                sorted(p for p in args.maps.iterdir() if cv2.haveImageReader(str(p)))
+                if args.maps
+                else []
             )
-            for engine in engines:
-                apart("prune", root, args.count, engine)
+            count = len(files) or args.count
+            fill(root, count, args.side or 750, shrunk(files) if files else draw_map)
+            for engine in ENGINES[: 1 if args.what == "speed" else None]:
+                apart("prune", root, count, engine)
 
 
 if __name__ == "__main__":

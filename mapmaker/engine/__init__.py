@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +32,7 @@ AHEAD = 3  # batches a worker may have waiting: enough to keep it busy, few enou
 FEW_ITEMS = 24  # below this a second process costs more than it brings
 WORTH_CORES = 2  # serial packs 61 samples a second, two processes 87, their start included
 
+_THREADS = ("OPENCV_FOR_THREADS_NUM", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _KNOWN = re.compile(r"auto|serial|processes:[1-9]\d{0,3}|dask(:(\w+://)?[^\s/]+:\d{1,5})?")
 
 
@@ -88,9 +90,10 @@ class Futures(Engine):
         if not isinstance(error, cf.BrokenExecutor):
             return error
         return MissingPart(
-            "A worker process was killed; most likely the memory ran out.",
-            hint="Run the same command again, with --engine serial. (A script that calls this "
-            "needs `if __name__ == '__main__':` around the call.)",
+            "A worker process was killed because the memory ran out, or ended at once because the "
+            "script that asks for it started itself again in it.",
+            hint="Run the same command again, with --engine serial; put a script's call under "
+            "`if __name__ == '__main__':`.",
         )
 
 
@@ -158,11 +161,26 @@ def _pool(count: int, preload: Iterable[str]) -> Iterator[cf.Executor]:
     context = mp.get_context("forkserver" if os.name == "posix" else "spawn")
     if os.name == "posix":
         context.set_forkserver_preload(list(preload))
+        with _variables(dict.fromkeys(_THREADS, "1")):  # numpy heeds them when it is loaded
+            forkserver.ensure_running()
     executor = cf.ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
     try:
         yield executor
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _variables(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for what is started in the block."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            os.environ.update({name: value} if value is not None else {})
 
 
 def _begin() -> None:

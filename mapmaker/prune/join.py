@@ -29,8 +29,8 @@ SPARSE = 4  # a hash with fewer bits set or unset says nothing: all such are nea
 _FEW = 2_048  # up to here each with each is quicker
 _KEY_BITS = 22  # a table of 4 million starts, 16 MB
 _CHUNK = 1 << 18
-_MEET = 1 << 21  # hashes compared before what is near is picked out: 50 MB
-_MANY = 1 << 20  # pairs found, after which those found twice are put together: 20 MB
+_MEET = 1 << 20  # hashes compared before what is near is picked out: 25 MB
+_MANY = 1 << 19  # pairs found, after which those found twice are put together: 10 MB
 _TABLE_NS, _LOOK_NS, _COMPARE_NS = 120.0, 40.0, 15.0  # a hash: sorting, one look-up, one comparison
 
 Hashes = NDArray[np.uint64]
