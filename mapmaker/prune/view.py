@@ -28,7 +28,8 @@ def view(shot: Shot) -> dict[str, float]:
     """Return the signs of another view than straight down.
 
     view_side1 to view_side4: the share of a straight side that is seen, of the sheet or the
-    ground drawn, worst first, 0 in a picture of less than 192 px a side; view_tilt: the largest slope of the four, 0.02 is a degree.
+    ground drawn, worst first, 0 in a picture of less than 192 px a side; view_tilt: the largest
+    slope of the four, 0.02 is a degree.
     view_iso: the share of all edges that run along both of the two directions of an isometric
     drawing, the weaker of the two; view_iso_over: that over the share of a usual direction.
     """
