@@ -13,7 +13,7 @@ from mapmaker.prune.hashes import turn
 
 CENTRE_PX = 512
 SIDE_PX = 768  # pictures are compared at most this large
-_FIND_PX = 512  # and searched for each other's points at most this large
+_FIND_PX = 448  # and searched for each other's points at most this large
 _POINTS = 700
 _SIFT_SHIFT_PX = 0.25  # OpenCV's SIFT says so much too much (measured on turned pictures)
 _RATIO = 0.9  # a match must be nearer than this times the second best

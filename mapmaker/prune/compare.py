@@ -15,6 +15,7 @@ _LIKE = 0.6  # a block that correlates so well shows the same thing
 _COLOUR_PX = 64
 _BLACK = 8.0  # levels: darker than this nothing is painted
 _COLOURED = 4.0  # levels off grey: less is grey with the noise of an encoding
+_HARDLY, _TURNED = 0.8, 0.5  # nearly grey: hues this far apart (a cosine) are no noise
 _FAINT, _NOISE = 10.0, 3.0  # a spot differs by more levels than this, and than this times the noise
 _LINE = 4.0  # levels a row or column must be off its neighbours (blocks of JPEG q30: 2..3)
 _ALONE = 0.5  # and this share of it must be missing in the other picture
@@ -155,7 +156,7 @@ def colour(seen: Overlap) -> Colour:
         light=float(np.median((b.mean(axis=1) + 1) / (a.mean(axis=1) + 1))),
         spreads=(float(a.mean(axis=1).std()), float(b.mean(axis=1).std())),
         hues=(_hues(a), _hues(b)),
-        same_hues=_same_hues(a, b),
+        same_hues=_same_hues(a, b, smooth=True),
     )
 
 
@@ -236,13 +237,18 @@ def _hues(colours: NDArray) -> float:
     return float(across / (along + 2.0 * len(colours) ** 0.5))
 
 
-def _same_hues(a: NDArray, b: NDArray) -> float:
-    """Return the cosine between what makes a and b (n, 3) coloured; 1 when either hardly is."""
+def _same_hues(a: NDArray, b: NDArray, *, smooth: bool = False) -> float:
+    """Return the cosine between what makes a and b (n, 3) coloured; 1 when either hardly is.
+
+    Of smooth averages we believe less colour: an encoding's noise is gone from them.
+    """
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     sizes = np.linalg.norm(a), np.linalg.norm(b)
-    if min(sizes) < _COLOURED * a.size**0.5:
+    cosine = float((a * b).sum() / max(sizes[0] * sizes[1], 1e-6))
+    coloured = min(sizes) / a.size**0.5
+    if coloured < _COLOURED and not (smooth and coloured > _HARDLY and cosine < _TURNED):
         return 1.0
-    return float((a * b).sum() / (sizes[0] * sizes[1]))
+    return cosine
 
 
 def _equally_sharp(a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:

@@ -31,6 +31,7 @@ VARIANTS = ("grid", "lighting", "recolour")  # each worth keeping beside the oth
 KINDS = (*COPIES, "crop", *VARIANTS, "floor")
 
 # Fitted on planted variants of one half of the real maps, checked on the other.
+_SAME_SCALE, _SAME_PLACE_PX = 0.004, 1.5  # as near as points can tell two fits apart
 _LATELY = 24  # pictures a process remembers: 3 MB each
 _POINTS = 8  # points two crops of one map share at least; chance finds 6 now and then
 _WHOLE = 0.985  # more of the area seen: the whole of it (trimmed by 10 of 1000 px: 0.98)
@@ -47,6 +48,7 @@ _SAME_HUES = 0.88  # JPEG q30 0.95
 _HUES, _HUES_LOST = 0.35, 0.02  # share of the hues left, and how much is gone: in grey or sepia
 _APART, _LEFT = 6.0, 3.0  # levels of colour apart as they are, and that fading does not explain
 _LINES = 3  # columns and rows that run through one picture only
+_TRACE, _CERTAIN = 0.0002, 3.0  # a small name: only when it is clear (log-odds) who bears it
 _SPOT, _SOFT_SPOT = 0.002, 0.02  # of the area: less is noise of encoding, or lines lost in blur
 _LOOSE = 0.002  # of the area scattered over it: they do not lie on each other
 _SPOTS, _BAND = 0.3, 0.13  # more of it changed, or changed along the edge: not one map
@@ -175,7 +177,8 @@ def _fits(one: View, other: View, orientation: int | None) -> Iterator[Fit]:
         yield whole(one, other, orientation)
     found = find(one, other, orientation)
     if found and found.points >= _POINTS:
-        yield found
+        exact = whole(one, other, found.orientation)
+        yield replace(exact, points=found.points) if _agree(found, exact) else found
 
 
 def _in_place(marks: Spots) -> bool:
@@ -186,7 +189,7 @@ def _in_place(marks: Spots) -> bool:
 def _agree(fit: Fit, other: Fit) -> bool:
     """Whether two fits lay a picture in the same way."""
     apart = np.subtract(fit.scale, other.scale), np.subtract(fit.shift, other.shift)
-    same = np.abs(apart[0]).max() < 0.01 and np.abs(apart[1]).max() < 3
+    same = np.abs(apart[0]).max() < _SAME_SCALE and np.abs(apart[1]).max() < _SAME_PLACE_PX
     return same and fit.orientation == other.orientation
 
 
@@ -212,11 +215,11 @@ def _unlike(seen: Overlap, drawn: Shape, fit: Fit) -> Told | None:
     return None
 
 
-def _watermark(fit: Fit, seen: Overlap, marks: Spots) -> Told:
+def _watermark(fit: Fit, seen: Overlap, marks: Spots, sure: float = SURE) -> Told:
     odds = bearer(seen, marks.where)
     note = f"words or a logo on {marks.area:.0%} of it"
     share = min(seen.shares)
-    return Told("watermark", fit.orientation, int(odds > 0), share, note, abs(odds) > SURE)
+    return Told("watermark", fit.orientation, int(odds > 0), share, note, abs(odds) > sure)
 
 
 def _overlaid(marks: Spots) -> bool:
@@ -269,6 +272,10 @@ def _copy(one: View, other: View, fit: Fit, seen: Overlap, tone: Colour) -> Told
             return Told("floor", fit.orientation, note=f"{marks.area:.0%} of it is another map")
         if share > _PART:
             return _watermark(fit, seen, marks)
+    elif soft < 0 and share > _PART and marks.area > _TRACE and _overlaid(marks):
+        told = _watermark(fit, seen, marks, _CERTAIN)
+        if told.sure:
+            return told
     if share < _WHOLE:
         inner = int(seen.shares[1] > seen.shares[0])
         if max(seen.shares) < _PART:
