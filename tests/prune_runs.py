@@ -1,7 +1,7 @@
 """Runs of prune for the tests that disturb them: each in a process of its own.
 
 python prune_runs.py run ROOT ENGINE          prunes, a line a step
-python prune_runs.py kill ROOT SCRATCH TIMES  kills copies of it at random, runs them again
+python prune_runs.py kill ROOT SCRATCH TIMES  kills copies of it, each later, runs them again
 """
 
 import json
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mapmaker.errors import Stopped
 from mapmaker.events import Done, finish
+from mapmaker.prune import measuring
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.decisions import Decisions
 from mapmaker.prune.kept import features_of
@@ -50,18 +51,24 @@ def kill(root: Path, scratch: Path, times: int) -> None:
     """Print, as JSON, at which step each copy was killed and whether nothing was lost."""
     rng = random.Random(3)
     calm = copy(root, scratch / "calm")
-    began_s = time.monotonic()
-    finish(prune(calm, config()))
-    length_s, wanted = time.monotonic() - began_s, outcome(calm)
+    measuring.KEEP = 4
+    steps = sum(1 for _ in prune(calm, config()))
+    wanted = outcome(calm)
     rows = []
     while len(rows) < times:
         dataset = copy(root, scratch / f"killed{len(rows)}")
+        told, tell = os.pipe()
         child = os.fork()
         if child == 0:
-            finish(prune(dataset, config()))
+            for _ in prune(dataset, config()):
+                os.write(tell, b".")
             os._exit(0)
-        time.sleep(rng.uniform(0.0, length_s))
+        os.close(tell)
+        for _ in range(steps * len(rows) // times):
+            os.read(told, 1)
+        time.sleep(rng.uniform(0.0, 0.02))
         os.kill(child, signal.SIGKILL)
+        os.close(told)
         os.waitpid(child, 0)
         with closing(features_of(dataset)) as store:
             left = len(store.known())
