@@ -229,9 +229,12 @@ HOSTILE = {
     "deep_whole.json": '{"transform": {"a": ' + "[" * 400 + "]" * 400 + "}}",
     "long.json": " " * 70_000 + "{}",
     "digits.json": json.dumps(PLAIN).replace("3", "9" * 5000),
+    "many_digits.json": json.dumps(PLAIN).replace("3, 3", "3, " + "9" * 400),
+    "nan.json": json.dumps(PLAIN).replace("3, 3", "3, NaN"),
     "huge.json": json.dumps(PLAIN).replace("3, 3", "3, 99999999"),
     "infinite.json": json.dumps(PLAIN).replace("3, 3", "3, Infinity"),
     "scale.json": '{"transform": {"__class_fullname__": "Affine", "scale": {"x": 2000, "y": 1}}}',
+    "slow.json": '{"transform": {"__class_fullname__": "RandomGridShuffle", "grid": [999, 999]}}',
     "many.json": json.dumps(
         {"transform": {CLASS: "OneOf", "transforms": [PLAIN["transform"]] * 99}}
     ),

@@ -6,7 +6,6 @@ nothing but the picture, keep 8 bits and three channels, and read no file.
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -44,12 +43,20 @@ GROUPS = frozenset(
 )
 KNOWN = PIXELS | MOVES | GROUPS
 
-# A file within these limits cannot ask for more memory or time than a few large pictures take.
+# Within these limits no transform takes gigabytes, or more than a few seconds for a large sample.
 MAX_BYTES = 65_536
 MAX_DEPTH = 20
 MAX_TRANSFORMS = 64
-MAX_NUMBER = 4096.0
-MAX_OF = {"temperature_limit": 40_000.0, "scale": 4.0}  # kelvin; times the side
+MAX_NUMBER = 1024.0  # the side of the largest sample [px]
+MAX_OF = {
+    "temperature_limit": 40_000.0,  # kelvin
+    "scale": 4.0,  # times the side; so are all that begin with it
+    **dict.fromkeys(("blur_limit", "blur_value", "radius", "sigma"), 100.0),
+    **dict.fromkeys(("iterations", "max_factor", "num_grid_xy"), 16.0),
+    "num_control_points": 6.0,  # its square counts, at every pixel
+    "grid": 32.0,
+    **dict.fromkeys(("n_segments", "num_holes_range", "num_flare_circles_range"), 500.0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +179,8 @@ def _check_values(value: Any, name: str) -> None:
             waiting += [(key, of, depth + 1) for of in value]
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             most = MAX_OF.get("scale" if key.startswith("scale") else key, MAX_NUMBER)
-            if not math.isfinite(value) or abs(value) > most:
-                raise _unsafe(name, f"sets {key} to {value:g}; {most:g} may be")
+            if not abs(value) <= most:  # so is NaN
+                raise _unsafe(name, f"sets {key} to {str(value)[:12]}; {most:g} may be")
         elif not (value is None or isinstance(value, (bool, str))):
             raise _unsafe(name, f"sets {key} to a {type(value).__name__}")
 
