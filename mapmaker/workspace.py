@@ -131,7 +131,12 @@ def locked(folder: Path) -> Iterator[None]:
     import fcntl
 
     with speaking_of(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError as error:  # a file system that takes no folders, such as /proc
+            raise MissingPart(
+                f"{folder} cannot be made: {error.strerror}.", hint="Choose another place."
+            ) from error
         handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:

@@ -1,5 +1,7 @@
 """The line is split at command names, and the whole of it is judged before anything runs."""
 
+import json
+
 import click
 import pytest
 from hypothesis import given
@@ -64,6 +66,13 @@ def test_a_typo_in_the_last_stage_stops_the_first(mapmaker, tmp_path):
     assert result.code == 2
     assert "--sise" in result.err and result.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_with_json_is_json(mapmaker):
+    """A script reads the plan of every stage by its name."""
+    result = mapmaker("prune", "--auto", "--dry-run", "--json", "sample", "-n", "4")
+
+    assert list(json.loads(result.out)["would"]) == ["prune", "sample"]
 
 
 def test_a_bad_value_in_the_last_stage_stops_the_first(mapmaker, tmp_path):

@@ -148,7 +148,7 @@ def test_two_exports_are_the_same_bytes(dataset, tmp_path, form):
     again, _ = exported(dataset, tmp_path, to=form)
 
     assert contents(one) == contents(two)
-    assert again.data["count"] == 28
+    assert again.data["count"] == len(open_shards(dataset.shards(32)))
     assert {p: p.stat().st_mtime_ns for p in one.rglob("*")} == times
 
 
@@ -293,3 +293,25 @@ def test_the_command(mapmaker, dataset, tmp_path):
     assert mapmaker("export", "own", "--to", "parquet").code == 2
     with pytest.raises(BadConfig):
         ExportConfig(whole=True, size=32)
+
+
+def test_a_sample_that_changed_is_left_out_and_named(dataset, tmp_path):
+    """A flipped bit in a shard does not travel on under a good name."""
+    shards = open_shards(dataset.shards(32))
+    path = dataset.shards(32) / shards.card["shards"][0]["file"]
+    data = bytearray(path.read_bytes())
+    at = data.index(bytes(shards.stored(0, 5)))
+    data[at + 40] ^= 1
+    path.write_bytes(data)
+
+    done, _ = exported(dataset, tmp_path, to="imagefolder")
+
+    assert done.exit_code == 4 and done.data["count"] == len(shards) - 1
+    assert "Row 5 of 00000.h5" in done.data["left_out"][0]["reason"]
+
+
+def test_a_place_that_takes_no_folders_is_one_clear_line(dataset, mapmaker, tmp_path):
+    """/proc is no place to export to, and the answer says so."""
+    done = mapmaker("export", "own", "--to", "imagefolder", "--out", "/proc/x")
+
+    assert done.code == 5 and "cannot be made" in done.err and "Traceback" not in done.err

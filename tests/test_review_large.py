@@ -15,7 +15,7 @@ from mapmaker.workspace import Dataset
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "page"]
 COUNT = 10_000
-FIRST_VIEW_S = 3.0  # 0.5 s on a quiet core; the bound leaves room for a busy machine
+FIRST_VIEW_S = 1.0  # 0.5 s on a quiet core; a busy machine may need another try
 LATENCY_MS = 50.0
 
 
@@ -34,8 +34,10 @@ def test_the_first_view_is_there_at_once(large: Dataset, page: Page) -> None:
     page.add_init_script(PROBE)
     with served(large) as (_, url):
         requests.get(url, timeout=10)
-        open_page(page, url)
-        first_s = first_view_s(page)
+        for _ in range(3):
+            open_page(page, url)
+            if (first_s := first_view_s(page)) < FIRST_VIEW_S:
+                break
         nodes = page.evaluate("document.querySelectorAll('*').length")
         press(page, "n")
         for _ in range(30):

@@ -152,9 +152,11 @@ def _plan(ctx: click.Context, name: str, words: list[str]) -> Plan:
 def _follow(plans: Sequence[Plan], chain: Chain) -> int:
     """Run the plans in order; the first known gap decides the exit code, an error ends the line."""
     if any(plan.dry_run for plan in plans):
-        for plan in plans:
-            for text in plan.describe(chain):
-                print(text)
+        would = {plan.command: list(plan.describe(chain)) for plan in plans}
+        if any(plan.as_json for plan in plans):
+            print(json.dumps({"would": would}, indent=1, ensure_ascii=False))
+        else:
+            print("\n".join(text for texts in would.values() for text in texts))
         return 0
     from mapmaker.cli.draw import draw
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from mapmaker.errors import MapmakerError
+from mapmaker.errors import MapmakerError, UnsafeInput
 from mapmaker.files import read_json
 from mapmaker.prune.kept import kept
 from mapmaker.shards.card import CARD
@@ -155,6 +155,11 @@ def _typed(columns: Mapping[str, Any]) -> dict[str, Any]:
 def _reader(shards: Shards, shard: int, row: int) -> Callable[[], bytes]:
     def read() -> bytes:
         data, buffer = bytes(shards.stored(shard, row)), io.BytesIO()
+        if hashlib.sha256(data).digest() != shards.array(shard, "digest")[row].tobytes():
+            raise UnsafeInput(
+                f"Row {row} of {shards.card['shards'][shard]['file']} is not what was packed.",
+                hint="Run `mapmaker verify` to see all, and `mapmaker pack` to write it again.",
+            )
         if shards.card["layout"] == "encoded":
             return data
         # The fastest level: on painted maps it is also smaller than the usual one.
