@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 FLOW = (
-    "errors registry config files events stopping shelf engine picture sheet workspace layout scrape "
-    "prune shards models train sample evaluate export studio doctor demo cli"
+    "errors registry config files events stopping shelf engine picture sheet workspace layout "
+    "scrape prune shards models train sample evaluate export studio doctor demo cli"
 ).split()
 ROOT = Path(__file__).parents[1]
 PARTS = sorted((ROOT / "mapmaker").rglob("*.py"))
