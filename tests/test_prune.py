@@ -78,6 +78,22 @@ def test_a_mark_says_by_which_rule_and_thresholds(tmp_path: Path) -> None:
         assert decisions.all()[id].by == f"small@{limits().version}"
 
 
+def test_explain_names_every_picture_and_why(tmp_path: Path) -> None:
+    """Without the page too one sees what would go, and what is only worth a look."""
+    dataset = make_dataset(tmp_path)
+    add(dataset, "small.png", painted(1, 100))
+    add(dataset, "cave.png", painted(2, 300).point(lambda v: v // 5))
+    add(dataset, "fine.png", painted(3, 300))
+
+    events = list(prune(dataset, PruneConfig(min_side_px=200, explain=True, engine="serial")))
+
+    said = sorted(e.text for e in events if isinstance(e, Note))
+    assert [text.split(", ")[0] for text in said] == [
+        "pictures/cave.png: look (dark)",
+        "pictures/small.png: drop (small)",
+    ]
+
+
 def test_broken_files_are_listed_and_never_fatal(tmp_path: Path) -> None:
     """Each broken file is one note with its name and reason; the others are kept."""
     dataset = make_dataset(tmp_path)

@@ -16,6 +16,7 @@ class PruneConfig:
     auto: bool = opt(False, "Accept the suggestions; what a person has marked stays as it is.")
     apply: bool = opt(False, "Move dropped pictures into the data set's dropped/ folder, and stop.")
     restore: bool = opt(False, "Move everything in dropped/ back to its place, and stop.")
+    explain: bool = opt(False, "Name every picture we suggest something about, and why.")
     min_side_px: int = opt(512, "Suggest dropping pictures whose shorter side is below this.")
     near: int = opt(12, "Compare pictures whose hashes differ in at most this many of 64 bits.")
     engine: str = opt("auto", f"Where the work is done: {NAMES}.", metavar="ENGINE")

@@ -73,6 +73,8 @@ def _judge(
             if picture.features.problem:
                 tally.broken.add(picture.id)
                 yield Note(f"{picture.row['file']}: {picture.features.problem}")
+            elif config.explain and (said := verdict.suggestions.get(picture.id)):
+                yield Note(f"{picture.row['file']}: {said.level} ({said.rule}), {said.reason}")
         if config.auto:
             tally.marked += _accept(decisions, verdict, scales)
     store.suggest_only_of(scales.catalogue.ids)
