@@ -47,6 +47,14 @@ def mapmaker(tmp_path: Path, capfd: pytest.CaptureFixture) -> Callable[..., Resu
     return run
 
 
+@pytest.fixture(autouse=True)
+def _denormals() -> Iterator[None]:
+    """Give back what training takes from its process: numbers next to zero, which others test."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
+
+
 @pytest.fixture
 def process() -> Callable[..., subprocess.CompletedProcess]:
     """Run `python -m mapmaker` in a process of its own, as installed."""
