@@ -1,7 +1,8 @@
 """What `letterform` knows of letters: 97 -> 32 -> 1, eight bits a weight, as base 85.
 
 Trained by `bench/letters.py` on letters of 40 fonts drawn on plain and painted ground against what
-is no letter: pieces of our own layouts and of the 35 CC0 and Unlicense maps of its list.
+is no letter: pieces of our own layouts and of 35 CC0 and Unlicense maps, which the script chooses
+from the list of licences beside them.
 """
 
 SCALES = (0.00779971, 0.00610780, 0.00904248, 0.00162560)  # of the four arrays below
