@@ -76,6 +76,17 @@ def test_a_planted_variant_is_told_by_its_kind(variant: str) -> None:
     assert kinds == [kind] * 3
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_it_does_not_matter_which_comes_first(variant: str) -> None:
+    """Of a pair the ids decide which comes first; what the two are to each other must not change."""
+    change, kind, _ = VARIANTS[variant]
+    maps = [painted(4, 480), drawn(1), drawn(3, "cave")]
+
+    kinds = [told(change(p, default_rng(n), CELL_PX), p) for n, p in enumerate(maps)]
+
+    assert kinds == [kind] * 3
+
+
 def test_two_maps_are_nothing_to_each_other() -> None:
     """Maps of one kind, drawn with the same brush, share no ground and no kind."""
     maps = [drawn(1), drawn(2), painted(1, 480), painted(2, 480)]

@@ -282,8 +282,12 @@ def _glass(u: NDArray, v: NDArray) -> float:
     """Return how well the spots of one picture (n,) are those of the other seen through glass.
 
     Through glass of one colour the ground keeps its shape and loses contrast; opaque spots keep
-    nothing of it.
+    nothing of it. Either of the two may lie under the glass.
     """
+    return max(_through(u, v), _through(v, u))
+
+
+def _through(u: NDArray, v: NDArray) -> float:
     gain, offset = line(u, v)
     error = np.abs(gain * u + offset - v)
     clear = error <= np.percentile(error, 70)  # the rims of letters are half glass

@@ -23,7 +23,7 @@ from mapmaker.prune.compare import (
 )
 from mapmaker.prune.detail import softer
 
-VERSION = "2"  # raise it when an answer may change: remembered relations are asked again
+VERSION = "3"  # raise it when an answer may change: remembered relations are asked again
 
 # The kinds. COPIES show nothing their better one does not; of a crop that depends on its share.
 COPIES = ("exact", "reencode", "resized", "dpi", "turned", "watermark")
