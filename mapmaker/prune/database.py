@@ -5,11 +5,25 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from mapmaker.errors import MissingPart, UnsafeInput
 from mapmaker.files import speaking_of
 
 _BUSY_S = 30.0
+
+
+class Closing:
+    """`with` for whatever has a `close`."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
 
 
 class Database:

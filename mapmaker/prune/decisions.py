@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Row
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from mapmaker.prune import history
-from mapmaker.prune.database import Database
+from mapmaker.prune.database import Closing, Database
 
 PERSON = "person"
 STATES = ("keep", "drop", "undecided")
@@ -66,7 +65,7 @@ class Step:
     name: str = ""
 
 
-class Decisions:
+class Decisions(Closing):
     """The marks of a data set, by content hash, and the groups its pictures were put in.
 
     A mark is on the disk when `mark` returns: SQLite in WAL mode with synchronous FULL.
@@ -173,17 +172,6 @@ class Decisions:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _mark(row: Row | None, id: str = "") -> Mark:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from mapmaker.engine import Engine, Outcome, cores, open_engine
 from mapmaker.events import Event, Step
 from mapmaker.prune.catalogue import Catalogue
+from mapmaker.prune.database import Closing
 from mapmaker.prune.features import Measured, measure
 from mapmaker.prune.quarantine import moves
 from mapmaker.prune.store import FeatureStore
@@ -40,7 +40,7 @@ def look(task: Task) -> Measured:
     return measure(Path(task.path), task.id)
 
 
-class Workers:
+class Workers(Closing):
     """The engine of a config, opened when there is enough for it to do.
 
     `auto` begins here and now, and takes a process a core once what is left is worth their start:
@@ -51,15 +51,8 @@ class Workers:
         self._name, self._dataset = name, dataset
         self._stack, self._engine = ExitStack(), None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the engine."""
         self._stack.close()
 
     def imap(

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from mapmaker.prune.database import Database
+from mapmaker.prune.database import Closing, Database
 from mapmaker.workspace import Dataset
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS thumbs (id TEXT PRIMARY KEY, jpeg BLOB NOT NULL);"
 
 
-class ThumbStore:
+class ThumbStore(Closing):
     """JPEGs of at most 192 px by picture id; deleting the file costs only time.
 
     Safe to use from several threads. Raises as `Database` does.
@@ -42,17 +40,6 @@ class ThumbStore:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def thumbs_of(dataset: Dataset) -> ThumbStore:

@@ -5,7 +5,7 @@ of all else in the row. So a flipped bit names its row, whatever it hit.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,12 @@ import numpy as np
 
 from mapmaker.errors import UnsafeInput
 from mapmaker.files import sha256_of
+from mapmaker.shards.seal import seals
 from mapmaker.shards.structure import COLUMNS
 
 if TYPE_CHECKING:
     from mapmaker.shards.reader import Shards
     from mapmaker.shards.writer import ShardJob
-
-SEALED = [name for name in COLUMNS if name != "seal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +31,6 @@ class Damage:
 
     def __str__(self) -> str:
         return self.what if self.row is None else f"row {self.row}: {self.what}"
-
-
-def seals(columns: Mapping[str, np.ndarray], walls: Sequence[bytes]) -> np.ndarray:
-    """Return the seal of every row, uint8 (N, 8); walls are each row's, b"" where it has none."""
-    rows = []
-    for row, own in enumerate(walls):
-        hasher = hashlib.sha256(own)
-        for name in SEALED:
-            hasher.update(columns[name][row].tobytes())
-        rows.append(hasher.digest()[:8])
-    return np.frombuffer(b"".join(rows), "u1").reshape(-1, 8)
 
 
 def damage(shards: "Shards", number: int) -> list[Damage]:

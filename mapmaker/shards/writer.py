@@ -26,7 +26,7 @@ from mapmaker.shards.augment import Views
 from mapmaker.shards.config import digest
 from mapmaker.shards.crops import Crop
 from mapmaker.shards.pipeline import symmetry
-from mapmaker.shards.rows import seals
+from mapmaker.shards.seal import seals
 from mapmaker.shards.source import Picture, cut, read_picture
 from mapmaker.shards.structure import COLUMNS, MAP_ID_BYTES, check_structure
 from mapmaker.shards.walls import crop_walls, turned_light
