@@ -46,6 +46,8 @@ def note_down(path: Path) -> None:
 
 
 if __name__ == "__main__":  # a run to be interrupted: ENGINE FOLDER
+    # Where a shell ran the tests in its background, Ctrl-C is ignored from birth.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with open_engine(sys.argv[1], reach=Path(sys.argv[2])) as engine:
         for item, _, _ in engine.imap(note_down, (Path(sys.argv[2], str(n)) for n in range(99))):
             print(item, flush=True)

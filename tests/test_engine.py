@@ -172,18 +172,21 @@ def test_without_the_extra_the_install_line_is_said(monkeypatch):
 @pytest.mark.parametrize("kind", ["processes:2", "dask"])
 def test_ctrl_c_lets_what_was_begun_finish(kind, tmp_path):
     """SIGINT to the whole group, as a terminal sends it: quiet workers, no file half-made."""
-    run = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, work.__file__, kind, tmp_path],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    assert run.stdout
-    run.stdout.readline()
-    time.sleep(0.1)
-    os.killpg(run.pid, signal.SIGINT)
-    _, said = run.communicate(timeout=20)
+    ) as run:
+        assert run.stdout
+        run.stdout.readline()
+        time.sleep(0.1)
+        os.killpg(run.pid, signal.SIGINT)
+        try:
+            _, said = run.communicate(timeout=20)
+        finally:
+            run.kill()
 
     assert said.rstrip().endswith("KeyboardInterrupt") and said.count("Traceback") == 1
     assert 2 <= len(list(tmp_path.iterdir())) < 20
