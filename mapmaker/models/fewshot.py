@@ -27,10 +27,10 @@ from mapmaker.models.layers import GLU, Crop, Resize, Staged, conv, start
 from mapmaker.models.nets import ARCHS, Nets, between, plain_options, read_options
 from mapmaker.models.pyramid import Base, Down, canvas
 
-WIDTHS = {  # channels after the base and after each of k doublings
-    3: (256, 256, 128, 64),
-    4: (256, 256, 160, 96, 48),
-    5: (256, 256, 192, 96, 48, 24),
+WIDTHS = {  # channels after the base and after each of k doublings; up to 5 for a CPU, 6 on for a GPU
+    3: (128, 128, 64, 32),
+    4: (128, 128, 64, 32, 16),
+    5: (160, 160, 96, 48, 24, 12),
     6: (320, 320, 256, 128, 64, 32, 16),
     7: (320, 320, 256, 160, 96, 48, 24, 8),
     8: (320, 320, 256, 160, 96, 48, 24, 12, 8),
@@ -38,14 +38,14 @@ WIDTHS = {  # channels after the base and after each of k doublings
 D_WIDTHS = {  # channels after each of k halvings
     3: (32, 64, 128),
     4: (32, 64, 96, 128),
-    5: (16, 32, 64, 128, 192),
+    5: (16, 32, 64, 96, 128),
     6: (16, 32, 64, 128, 256, 256),
     7: (16, 32, 64, 128, 256, 384, 384),
     8: (16, 16, 32, 64, 128, 256, 384, 384),
 }
 DOUBLE = (2, 3, 5)  # doublings with a second convolution
 SKIP = 4  # a map weighs the channels of the one so many doublings later
-DECODED = 4  # doublings of a decoder: 6 px become 96
+DECODED = (2, 4)  # doublings of a decoder, three fewer than the net's: at 750, 6 px become 96
 WINDOWS = 4  # a picture, that the local discriminator sees
 WINDOW_PX = 192
 
@@ -105,7 +105,7 @@ class Generator(Staged):
         self.gates = nn.ModuleDict()
         for step, (into, out) in enumerate(pairwise(widths), start=1):
             parts: list[nn.Module] = [Resize(2), *_gated(into, out)]
-            if step in DOUBLE:
+            if step in DOUBLE and step < len(widths) - 1:  # the last map is wide: one is enough
                 parts += _gated(out, out)
             self.stages.append(nn.Sequential(*parts))
             if excite and step >= SKIP and base << step < size:  # the last step is wide, not deep
@@ -169,7 +169,8 @@ class Discriminator(Staged):
             nn.LeakyReLU(0.2, inplace=True),
             _valid(last),
         )
-        self.whole, self.part = Decoder(last), Decoder(widths[-2])
+        doublings = min(max(len(widths) - 3, DECODED[0]), DECODED[1])
+        self.whole, self.part = Decoder(last, doublings), Decoder(widths[-2], doublings)
         local = () if 0 in chosen.local else chosen.local
         patches = (base - 3) ** 2
         self.local = (
@@ -223,15 +224,15 @@ class Local(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A map (B, width, side, side) -> pictures (B, 3, 16 side, 16 side) in [-1, 1]."""
+    """A map (B, width, side, side) -> pictures in [-1, 1], 2**doublings as large."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, doublings: int) -> None:
         super().__init__()
-        widths = (width, 64, 48, 32, 16)
+        widths = (width, 64, 48, 32, 16)[: doublings + 1]
         layers: list[nn.Module] = []
-        for into, out in pairwise(widths[: DECODED + 1]):
+        for into, out in pairwise(widths):
             layers += [Resize(2), *_gated(into, out)]
-        self.paint = nn.Sequential(*layers, nn.Conv2d(widths[DECODED], 3, 3, padding=1), nn.Tanh())
+        self.paint = nn.Sequential(*layers, nn.Conv2d(widths[-1], 3, 3, padding=1), nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.paint(x)

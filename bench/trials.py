@@ -1,0 +1,349 @@
+"""Short trainings beside each other: the same pictures, the same minutes of one core, many seeds.
+
+A trial is a net, a recipe, a seed and a budget in CPU minutes of one thread, so that what else the
+machine does changes no result. Each runs in a process of its own and leaves a folder:
+
+    trial.json  log.jsonl  samples.npz (256 pictures)  result.json (last: done means it exists)
+    figures.json (what `mapmaker.evaluate.measure` says of the samples)
+
+`bench/ablate.py` and `bench/compare.py` say which trials; running them again does what is missing.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
+
+SAMPLES = 256
+LOOKS = 10  # times a trial is looked at on its way
+BATCH = 8
+SPREAD = 0.25  # pictures nearer to each other than this share of the real ones' have collapsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One training. arch is ours, or a peer of `bench/peers.py`; changes are fields over `recipe`.
+
+    kinds limits the training pictures to those kinds of map, and pictures to so many of them
+    (0: all); judge is the side [px] at which the samples are measured (0: size).
+    """
+
+    name: str
+    arch: str
+    size: int
+    seed: int
+    minutes: float
+    recipe: str = "recommended"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
+    pictures: int = 0
+    judge: int = 0
+
+    @property
+    def folder(self) -> str:
+        """The trial's own folder: what it is, in a word, and its seed."""
+        return f"{self.name}-{self.size}-{self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The pictures of one trial: uint8 (N, H, W, 3) to learn from and to hold the samples against."""
+
+    train: Any
+    held_out: Any
+
+
+def read_data(home: Path, dataset: str, trial: Trial) -> Data:
+    """Return the training and the held-out pictures of the packed data set, by source map."""
+    import numpy as np
+
+    from mapmaker.shards.reader import open_shards
+
+    shards = open_shards(home / "datasets" / dataset / "shards" / str(trial.size))
+    kinds = _kinds(home / "kinds.json") if trial.kinds else {}
+    sides = []
+    for split in ("train", "held-out"):
+        indices = np.asarray(shards.indices(split))
+        if trial.kinds:
+            ids = [bytes(row).hex() for row in shards.column("sha256")[indices]]
+            indices = indices[[kinds.get(one) in trial.kinds for one in ids]]
+        if split == "train" and trial.pictures:
+            chance = np.random.Generator(np.random.Philox(key=trial.seed))
+            indices = np.sort(chance.permutation(indices)[: trial.pictures])
+        sides.append(shards.load(indices))
+    return Data(*sides)
+
+
+def _kinds(path: Path) -> dict[str, str]:
+    """Return the kind of map by sha256 of the picture, as `bench/ablate.py` wrote them down."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+class Ours:
+    """A net of ours, trained by the step `mapmaker train` takes."""
+
+    def __init__(self, trial: Trial, data: Data) -> None:
+        import numpy as np
+        import torch
+
+        from mapmaker.train.data import Pictures
+        from mapmaker.train.device import choose_precision
+        from mapmaker.train.state import new_state
+        from mapmaker.train.step import Pace
+
+        device = torch.device("cpu")
+        self.recipe, self.seed = read_recipe(trial), trial.seed
+        self.state = new_state(trial.arch, trial.size, self.recipe, device, trial.seed)
+        self.pace = Pace(BATCH, 1, choose_precision("auto", device))
+        train = data.train
+
+        class Held:
+            """The training pictures, in the shape shards have."""
+
+            def indices(self, split: str) -> np.ndarray:
+                return np.arange(len(train))
+
+            def load(self, indices: np.ndarray) -> np.ndarray:
+                return train[indices]
+
+        self.pictures = Pictures(
+            Held(), device=device, seed=trial.seed, resident=True, symmetries=self.recipe.symmetries
+        )
+
+    def step(self, progress: float) -> dict[str, float]:
+        """Train D once and G once and return the figures."""
+        from mapmaker.train.step import train_step
+
+        figures = train_step(
+            self.state, self.pictures, self.recipe, self.pace, seed=self.seed, progress=progress
+        )
+        return {name: float(value) for name, value in figures.items()}
+
+    def sample(self, count: int) -> Any:
+        """Return `count` pictures of the averaged generator, its batch norms measured anew."""
+        import numpy as np
+        import torch
+
+        from mapmaker.train.frames import draw, recalibrate, recalibration_latents
+
+        state, precision = self.state, self.pace.precision
+        if state.ema is not None:
+            more = recalibration_latents(state.nets.latent_shape, 64, state.device)
+            recalibrate(state.ema, more, precision, BATCH)
+        fixed = torch.Generator().manual_seed(10_000 + self.seed)
+        latents = torch.randn(count, *state.nets.latent_shape, generator=fixed)
+        return np.stack([np.asarray(p) for p in draw(state.generator, latents, precision, BATCH)])
+
+
+class Theirs:
+    """A peer of `bench/peers.py`, on the same pictures in the same order and orientations."""
+
+    def __init__(self, trial: Trial, data: Data) -> None:
+        import torch
+        from peers import PEERS
+
+        from mapmaker.train.data import Pictures
+
+        self.peer = PEERS[trial.arch](trial.size, BATCH, torch.device("cpu"), trial.seed)
+        train = data.train
+
+        class Held:
+            """The training pictures, in the shape shards have."""
+
+            def indices(self, split: str) -> Any:
+                import numpy as np
+
+                return np.arange(len(train))
+
+            def load(self, indices: Any) -> Any:
+                return train[indices]
+
+        self.pictures = Pictures(
+            Held(), device=torch.device("cpu"), seed=trial.seed, resident=True, symmetries=True
+        )
+        self.seen, self.seed = 0, trial.seed
+
+    def step(self, progress: float) -> dict[str, float]:
+        """Train the peer once, as its project does."""
+        reals = self.pictures.batch(self.seen, BATCH)
+        self.seen += BATCH
+        return self.peer.step(reals)
+
+    def sample(self, count: int) -> Any:
+        """Return `count` pictures of the peer's averaged generator."""
+        return self.peer.sample(count, 10_000 + self.seed)
+
+
+def read_recipe(trial: Trial) -> Any:
+    """Return the trial's recipe: the named one with its changes, options merged key by key."""
+    from dataclasses import replace
+
+    from mapmaker.train.recipes import find_recipe
+
+    base = find_recipe(trial.recipe, trial.arch)
+    changes = dict(trial.changes)
+    options = {**base.options, **changes.pop("options", {})}
+    return replace(base, options=options, **changes)
+
+
+def run_trial(trial: Trial, home: Path, dataset: str, folder: Path) -> dict[str, Any]:
+    """Train, look LOOKS times on the way, sample, and write the trial's folder; return the result."""
+    import numpy as np
+    import torch
+
+    from mapmaker.train.device import peak_bytes, set_up
+
+    set_up(torch.device("cpu"))
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    data = read_data(home, dataset, trial)
+    learner = (Theirs if trial.arch.startswith("peer-") else Ours)(trial, data)
+    real_spread, log, bad = spread(data.train), [], ""
+    budget, looked, steps = 60 * trial.minutes, 0, 0
+    spent, began = 0.0, time.process_time()
+    while spent < budget and not bad:
+        figures = learner.step(spent / budget)
+        steps += 1
+        spent = time.process_time() - began
+        if not all(np.isfinite(list(figures.values()))):
+            bad = "not finite"
+        elif spent >= budget * (looked + 1) / LOOKS:
+            looked += 1
+            pause = time.process_time()
+            try:
+                share = spread(learner.sample(32)) / real_spread
+            except Exception as error:  # a net that diverged between two looks draws no picture
+                share, bad = 0.0, type(error).__name__
+            log.append({"minutes": spent / 60, "steps": steps, "spread": share, **figures})
+            began += time.process_time() - pause
+    result: dict[str, Any] = {
+        "trial": asdict(trial),
+        "steps": steps,
+        "kimg": steps * BATCH / 1000,
+        "img_per_s": steps * BATCH / max(spent, 1e-9),
+        "peak_bytes": peak_bytes(torch.device("cpu")),
+        "bad": bad or collapse(log),
+    }
+    if result["bad"] in ("", "collapsed"):
+        samples = learner.sample(SAMPLES)
+        np.savez_compressed(folder / "samples.npz", samples=samples)
+        result["spread"] = spread(samples) / real_spread
+    (folder / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log))
+    beside = folder / "result.tmp"
+    beside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    beside.replace(folder / "result.json")
+    return result
+
+
+def collapse(log: Sequence[Mapping[str, float]]) -> str:
+    """Return "collapsed" when the pictures of the last two looks were nearly one, else ""."""
+    last = [row["spread"] for row in log[-2:]]
+    return "collapsed" if last and max(last) < SPREAD else ""
+
+
+def spread(pictures: Any) -> float:
+    """Return the mean distance of pairs of pictures at 16 px: RMS over pixels, 0..255."""
+    import cv2
+    import numpy as np
+
+    some = pictures[np.linspace(0, len(pictures) - 1, min(64, len(pictures))).astype(int)]
+    small = np.stack([cv2.resize(p, (16, 16), interpolation=cv2.INTER_AREA) for p in some])
+    flat = small.reshape(len(small), -1).astype(np.float32)
+    apart = np.sqrt(((flat[:, None] - flat[None]) ** 2).mean(axis=2))
+    return float(apart[np.triu_indices(len(flat), 1)].mean())
+
+
+def judge(trial: Trial, home: Path, dataset: str, folder: Path) -> dict[str, float]:
+    """Return what `mapmaker.evaluate.measure` says of a trial's samples, measuring them once.
+
+    Nothing is said ({}) of a net that left no samples.
+    """
+    import numpy as np
+
+    from mapmaker.evaluate import measure
+
+    path = folder / "figures.json"
+    if path.exists():
+        return json.loads(path.read_text(encoding="utf-8"))
+    if not (folder / "samples.npz").exists():
+        return {}
+    data, side = read_data(home, dataset, trial), trial.judge or trial.size
+    with np.load(folder / "samples.npz") as file:
+        sets = [shrunk(a, side) for a in (file["samples"], data.train, data.held_out)]
+    figures = measure(*sets)
+    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return figures
+
+
+def shrunk(pictures: Any, side: int) -> Any:
+    """Return pictures averaged by area to side x side px."""
+    import cv2
+    import numpy as np
+
+    if pictures.shape[1] == side:
+        return pictures
+    return np.stack([cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in pictures])
+
+
+def run_all(
+    trials: Iterable[Trial], out: Path, home: Path, dataset: str, cores: Sequence[int]
+) -> Iterator[tuple[Trial, dict[str, Any]]]:
+    """Run what has no result yet, one process a core, and yield every trial with its result."""
+    waiting = list(trials)
+    missing = [t for t in waiting if not (out / t.folder / "result.json").exists()]
+    running: dict[int, tuple[Trial, subprocess.Popen[bytes]]] = {}
+    while missing or running:
+        for core in [c for c in cores if c not in running][: len(missing)]:
+            trial = missing.pop(0)
+            print(time.strftime("%H:%M:%S"), trial.folder, file=sys.stderr, flush=True)
+            running[core] = trial, start(trial, out, home, dataset, core)
+        time.sleep(0.5)
+        for core, (trial, process) in list(running.items()):
+            if process.poll() is not None:
+                del running[core]
+                if process.returncode:
+                    print(f"{trial.folder} failed: see its err.txt", file=sys.stderr)
+    for trial in waiting:
+        path = out / trial.folder / "result.json"
+        if path.exists():
+            yield trial, json.loads(path.read_text(encoding="utf-8"))
+
+
+def start(
+    trial: Trial, out: Path, home: Path, dataset: str, core: int
+) -> "subprocess.Popen[bytes]":
+    """Start the worker of one trial on one core."""
+    folder = out / trial.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "trial.json").write_text(json.dumps(asdict(trial)) + "\n", encoding="utf-8")
+    command = [sys.executable, __file__, str(folder), "--home", str(home), "--dataset", dataset]
+    env = os.environ | {"OMP_NUM_THREADS": "1", "THP_MEM_ALLOC_ENABLE": "1"}
+    pin: Callable[[], None] | None = None
+    if hasattr(os, "sched_setaffinity"):
+        pin = lambda: os.sched_setaffinity(0, {core})  # noqa: E731
+    with (folder / "err.txt").open("wb") as err:
+        return subprocess.Popen(command, env=env, stderr=err, preexec_fn=pin)
+
+
+def main() -> None:
+    """Run the one trial whose folder is given."""
+    parser = argparse.ArgumentParser(description="Run one trial: see bench/ablate.py.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--dataset", default="maps")
+    args = parser.parse_args()
+    row = json.loads((args.folder / "trial.json").read_text(encoding="utf-8"))
+    trial = Trial(**row | {"kinds": tuple(row["kinds"])})
+    run_trial(trial, args.home, args.dataset, args.folder)
+
+
+if __name__ == "__main__":
+    main()
