@@ -2,8 +2,8 @@
 
     python bench/ablate.py --maps FOLDER --home HOME --minutes 1.2 --seeds 3 --cores 0 1
 
-FOLDER holds maps and a PROVENANCE.csv (file, sha256, kind). Every variant differs from `base` in one
-thing alone. base is the author's frame (latent 3x20x20, linear, two transposed convolutions of
+FOLDER holds maps and a PROVENANCE.csv (file, sha256, kind). Every variant differs from `base` in
+one thing alone. base is the author's frame (latent 3x20x20, linear, two transposed convolutions of
 stride 4, one convolution that shrinks, batch norm, tanh) at rates and with averaging that do not
 diverge: the recipe `recommended` with the nets of `notes`. Trials already done are not run again.
 Writes HOME/ablation/: answers.json, a table (Markdown) and one sheet of pictures a question.
@@ -13,12 +13,9 @@ import argparse
 import csv
 import json
 import statistics
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
 from trials import Trial, judge, run_all
 
@@ -138,8 +135,7 @@ def table(answers: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         lines.append("|---" * (len(SHOWN) + 2) + "|")
         for name, row in variants.items():
             cells = [
-                "{:.3g} ± {:.2g}".format(*row[figure]) if figure in row else "-"
-                for figure in SHOWN
+                "{:.3g} ± {:.2g}".format(*row[figure]) if figure in row else "-" for figure in SHOWN
             ]
             lines.append(f"| {name} | {row['kimg']:.1f} | " + " | ".join(cells) + " |")
         lines.append("")

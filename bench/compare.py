@@ -12,12 +12,9 @@ Writes HOME/comparison/: rows.json, table.md, steady.md and samples-SIZE.webp.
 import argparse
 import json
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
 from ablate import prepare
 from trials import Trial, judge, run_all
@@ -27,7 +24,7 @@ OURS = {  # name -> (architecture, recipe)
     "dcgan/recommended": ("dcgan", "recommended"),
     "fewshot": ("fewshot", "recommended"),
 }
-PEERS = ("lightweight-gan", "fastgan-64", "fastgan-32")
+PEERS = ("lightweight-gan", "fastgan", "fastgan-32")
 COLUMNS = (
     ("img/s", "img_per_s", "{:.1f}"),
     ("peak GiB", "peak_gib", "{:.2f}"),

@@ -55,7 +55,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The pictures of one trial: uint8 (N, H, W, 3) to learn from and to hold the samples against."""
+    """The pictures of one trial, uint8 (N, H, W, 3): to learn from, and to be measured against."""
 
     train: Any
     held_out: Any
@@ -87,14 +87,29 @@ def _kinds(path: Path) -> dict[str, str]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+class Held:
+    """The training pictures, in the shape shards have."""
+
+    def __init__(self, images: Any) -> None:
+        self._images = images
+
+    def indices(self, split: str) -> Any:
+        """Return every picture's number, whatever the split."""
+        import numpy as np
+
+        return np.arange(len(self._images))
+
+    def load(self, indices: Any) -> Any:
+        """Return pictures as uint8 (N, H, W, 3)."""
+        return self._images[indices]
+
+
 class Ours:
     """A net of ours, trained by the step `mapmaker train` takes."""
 
     def __init__(self, trial: Trial, data: Data) -> None:
-        import numpy as np
         import torch
 
-        from mapmaker.train.data import Pictures
         from mapmaker.train.device import choose_precision
         from mapmaker.train.state import new_state
         from mapmaker.train.step import Pace
@@ -103,20 +118,7 @@ class Ours:
         self.recipe, self.seed = read_recipe(trial), trial.seed
         self.state = new_state(trial.arch, trial.size, self.recipe, device, trial.seed)
         self.pace = Pace(BATCH, 1, choose_precision("auto", device))
-        train = data.train
-
-        class Held:
-            """The training pictures, in the shape shards have."""
-
-            def indices(self, split: str) -> np.ndarray:
-                return np.arange(len(train))
-
-            def load(self, indices: np.ndarray) -> np.ndarray:
-                return train[indices]
-
-        self.pictures = Pictures(
-            Held(), device=device, seed=trial.seed, resident=True, symmetries=self.recipe.symmetries
-        )
+        self.pictures = _pictures(trial, data, self.recipe.symmetries)
 
     def step(self, progress: float) -> dict[str, float]:
         """Train D once and G once and return the figures."""
@@ -147,29 +149,11 @@ class Theirs:
     """A peer of `bench/peers.py`, on the same pictures in the same order and orientations."""
 
     def __init__(self, trial: Trial, data: Data) -> None:
-        import torch
-        from peers import PEERS
+        from peers import Peer
 
-        from mapmaker.train.data import Pictures
-
-        self.peer = PEERS[trial.arch](trial.size, BATCH, torch.device("cpu"), trial.seed)
-        train = data.train
-
-        class Held:
-            """The training pictures, in the shape shards have."""
-
-            def indices(self, split: str) -> Any:
-                import numpy as np
-
-                return np.arange(len(train))
-
-            def load(self, indices: Any) -> Any:
-                return train[indices]
-
-        self.pictures = Pictures(
-            Held(), device=torch.device("cpu"), seed=trial.seed, resident=True, symmetries=True
-        )
-        self.seen, self.seed = 0, trial.seed
+        name = trial.arch.removeprefix("peer-")
+        self.peer = Peer(name, trial.size, BATCH, "cpu", trial.seed)
+        self.pictures, self.seen, self.seed = _pictures(trial, data, True), 0, trial.seed
 
     def step(self, progress: float) -> dict[str, float]:
         """Train the peer once, as its project does."""
@@ -180,6 +164,15 @@ class Theirs:
     def sample(self, count: int) -> Any:
         """Return `count` pictures of the peer's averaged generator."""
         return self.peer.sample(count, 10_000 + self.seed)
+
+
+def _pictures(trial: Trial, data: Data, symmetries: bool) -> Any:
+    import torch
+
+    from mapmaker.train.data import Pictures
+
+    held, device = Held(data.train), torch.device("cpu")
+    return Pictures(held, device=device, seed=trial.seed, resident=True, symmetries=symmetries)
 
 
 def read_recipe(trial: Trial) -> Any:
@@ -195,7 +188,7 @@ def read_recipe(trial: Trial) -> Any:
 
 
 def run_trial(trial: Trial, home: Path, dataset: str, folder: Path) -> dict[str, Any]:
-    """Train, look LOOKS times on the way, sample, and write the trial's folder; return the result."""
+    """Train, looking LOOKS times on the way, sample, write the folder; return the result."""
     import numpy as np
     import torch
 

@@ -27,7 +27,7 @@ from mapmaker.models.layers import GLU, Crop, Resize, Staged, conv, start
 from mapmaker.models.nets import ARCHS, Nets, between, plain_options, read_options
 from mapmaker.models.pyramid import Base, Down, canvas
 
-WIDTHS = {  # channels after the base and after each of k doublings; up to 5 for a CPU, 6 on for a GPU
+WIDTHS = {  # channels after the base and after each of k doublings; up to 5: for a CPU
     3: (128, 128, 64, 32),
     4: (128, 128, 64, 32, 16),
     5: (160, 160, 96, 48, 24, 12),
