@@ -77,6 +77,32 @@ def test_colour_is_mild() -> None:
     assert 0 < float(off.mean()) < 0.2 and float(off.max()) < 0.6
 
 
+def test_one_pass_of_colour_is_saturation_contrast_and_brightness_in_turn() -> None:
+    """The weighted sum equals the three changes written out one after the other."""
+    images, rng = pictures(), chance(0, 4)
+    spreads = (RECOMMENDED.saturation, RECOMMENDED.contrast, RECOMMENDED.brightness)
+    draws = [torch.tensor(rng.uniform(1 - s, 1 + s, 4)).float().view(4, 1, 1, 1) for s in spreads]
+    grey = images.mean(1, keepdim=True)
+    wanted = grey + (images - grey) * draws[0]
+    mean = wanted.mean((1, 2, 3), keepdim=True)
+    wanted = mean + (wanted - mean) * draws[1] + draws[2] - 1
+
+    assert torch.allclose(colour(images, RECOMMENDED, chance(0, 4)), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.125, 0.9])
+def test_a_translated_picture_is_a_window_of_the_mirrored_one(share: float) -> None:
+    """Each picture is the crop, at its draw, of the picture reflected on all sides."""
+    images, reach = pictures(6), round(share * 16)
+    wider = torch.nn.functional.pad(images, (reach,) * 4, mode="reflect")
+    places = chance(0, 1).integers(-reach, reach + 1, (6, 2)) + reach
+
+    moved = translate(images, share, chance(0, 1))
+
+    for one, whole, (y, x) in zip(moved, wider, places, strict=True):
+        assert torch.equal(one, whole[:, y : y + 16, x : x + 16])
+
+
 @pytest.mark.parametrize(
     ("until", "progress", "sigma"), [(1.0, 0.9, 0.15), (0.5, 0.25, 0.075), (0.5, 0.5, 0.0)]
 )

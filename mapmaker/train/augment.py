@@ -17,7 +17,8 @@ def seen(images: Tensor, recipe: Recipe, rng: np.random.Generator, progress: flo
     """Return what the discriminator sees of `images` (B, 3, H, W) in [-1, 1].
 
     progress is the share of the run that is over; it anneals the noise. The parameters are drawn on
-    the CPU from `rng`, so no device has to be waited for.
+    the CPU from `rng`, so no device has to be waited for. Quickest on pictures that are contiguous
+    (planes, not channels last): three channels are too short a row for a CPU's vectors.
     """
     images = colour(images, recipe, rng)
     if recipe.translation:
@@ -33,17 +34,22 @@ def seen(images: Tensor, recipe: Recipe, rng: np.random.Generator, progress: flo
 
 
 def colour(images: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
-    """Return the pictures with saturation, contrast and brightness changed, each by a draw."""
+    """Return the pictures with saturation, contrast and brightness changed, each by a draw.
+
+    The three are one weighted sum of a picture, its grey and its mean: a pass over the pixels.
+    """
     n = len(images)
-    if recipe.saturation:
-        grey = images.mean(1, keepdim=True)
-        images = grey + (images - grey) * _factors(images, n, recipe.saturation, rng)
-    if recipe.contrast:
-        mean = images.mean((1, 2, 3), keepdim=True)
-        images = mean + (images - mean) * _factors(images, n, recipe.contrast, rng)
-    if recipe.brightness:
-        images = images + (_factors(images, n, recipe.brightness, rng) - 1)
-    return images
+    saturation, contrast, brightness = (
+        rng.uniform(1 - spread, 1 + spread, n) if spread else np.ones(n)
+        for spread in (recipe.saturation, recipe.contrast, recipe.brightness)
+    )
+    if not (recipe.saturation or recipe.contrast or recipe.brightness):
+        return images
+    grey = images.mean(1, keepdim=True)
+    mean = grey.mean((1, 2, 3), keepdim=True)
+    drawn = [contrast * saturation, contrast * (1 - saturation), 1 - contrast, brightness - 1]
+    own, of_grey, of_mean, offset = _to(images, np.stack(drawn)).view(4, n, 1, 1, 1)
+    return torch.addcmul(grey * of_grey + (mean * of_mean + offset), images, own)
 
 
 def translate(images: Tensor, share: float, rng: np.random.Generator) -> Tensor:
@@ -52,12 +58,14 @@ def translate(images: Tensor, share: float, rng: np.random.Generator) -> Tensor:
     reach = min(round(share * height), height - 1, width - 1)
     if reach < 1:
         return images
-    shifts = rng.integers(0, 2 * reach + 1, (len(images), 2))
-    padded = F.pad(images, (reach,) * 4, mode="reflect").unbind(0)
-    moved = [
-        one[:, y : y + height, x : x + width] for one, (y, x) in zip(padded, shifts, strict=True)
-    ]
-    return torch.stack(moved).contiguous(memory_format=torch.channels_last)
+    shifts = rng.integers(-reach, reach + 1, (len(images), 2)).tolist()
+    moved = []
+    for one, (y, x) in zip(images.split(1), shifts, strict=True):
+        border = (max(-x, 0), max(x, 0), max(-y, 0), max(y, 0))
+        wider = F.pad(one, border, mode="reflect") if any(border) else one
+        top, left = max(y, 0), max(x, 0)
+        moved.append(wider[:, :, top : top + height, left : left + width])
+    return torch.cat(moved)
 
 
 def cut_out(images: Tensor, share: float, chance: float, rng: np.random.Generator) -> Tensor:
@@ -70,12 +78,8 @@ def cut_out(images: Tensor, share: float, chance: float, rng: np.random.Generato
     columns = (torch.arange(width, device=images.device) - near[1, :, None]).abs() <= near[
         2, :, None
     ]
-    hole = rows[:, None, :, None] & columns[:, None, None, :]
-    return images.masked_fill(hole, 0.0)
-
-
-def _factors(images: Tensor, n: int, spread: float, rng: np.random.Generator) -> Tensor:
-    return _to(images, rng.uniform(1 - spread, 1 + spread, n)).view(n, 1, 1, 1)
+    whole = ~(rows[:, None, :, None] & columns[:, None, None, :])
+    return images * whole.float()  # masked_fill is ten times slower on a CPU
 
 
 def _to(images: Tensor, values: np.ndarray) -> Tensor:

@@ -59,7 +59,7 @@ class Pictures:
     def batch(self, start: int, count: int) -> Tensor:
         """Return pictures start .. start+count-1 of the stream: float (count, 3, H, W) in [-1, 1].
 
-        The result is channels_last: shards keep their pictures that way.
+        The result is contiguous (planes): see `augment.seen`.
         """
         chosen = np.array([self._at(p) for p in range(start, start + count)])
         if self._resident is not None:
@@ -71,8 +71,9 @@ class Pictures:
             which = chance(self.seed, start, part=1).integers(0, 8, count)
             if self._upright is not None:
                 which[self._upright[self._where[chosen]] > 0] = 0
-            images = orient(images, torch.from_numpy(which).to(self.device, non_blocking=True))
-        return to_tensor(images)
+            images = orient(images, which)
+        planes = images.permute(0, 3, 1, 2).contiguous()
+        return to_tensor(planes.permute(0, 2, 3, 1))
 
     def first(self, count: int) -> Tensor:
         """Return up to `count` pictures spread evenly over the split, upright, as `batch` does."""
@@ -88,9 +89,11 @@ class Pictures:
         return int(self._order[place])
 
 
-def orient(images: Tensor, which: Tensor) -> Tensor:
+def orient(images: Tensor, which: np.ndarray) -> Tensor:
     """Return each picture (B, H, W, 3) in orientation `which` (B,) of the square's eight."""
-    bits = which.view(-1, 1, 1, 1)
-    images = torch.where(bits & 1 > 0, images.flip(1), images)
-    images = torch.where(bits & 2 > 0, images.flip(2), images)
-    return torch.where(bits & 4 > 0, images.transpose(1, 2), images).contiguous()
+    turned = []
+    for image, number in zip(images, which.tolist(), strict=True):
+        flips = [axis for bit, axis in ((1, 0), (2, 1)) if number & bit]
+        image = image.flip(flips) if flips else image
+        turned.append(image.transpose(0, 1) if number & 4 else image)
+    return torch.stack(turned)
