@@ -35,7 +35,7 @@ COMMANDS = {
     "verify": ("verify", "Read every byte of a data set's shards and say what has changed."),
     "train": ("train", "Train a net on a data set."),
     "sample": ("sample", "Make new maps."),
-    "export": ("export", "Write a data set in a form that other people's tools read."),
+    "export": ("export", "Write a data set, or a net, in a form that other people's tools read."),
     "forget": ("forget", "Remove pictures for good: no scrape or import brings them back."),
     "list": ("list_", "List sources, data sets, runs or architectures."),
     "doctor": ("doctor", "Say what this machine can do, after trying it."),

@@ -7,14 +7,16 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from mapmaker import __version__, layout
+from mapmaker import __version__
 from mapmaker.errors import BadConfig, MapmakerError, NotFinite
 from mapmaker.events import Done, Event, Note, Step
 from mapmaker.files import need_room, write_atomic, write_json
-from mapmaker.sample.config import SampleConfig
+from mapmaker.sample.config import PLAIN, SampleConfig
 from mapmaker.sample.latents import latent
+from mapmaker.sample.painters import Painter, open_painter
 from mapmaker.sample.provenance import MADE_BY_NET, MADE_BY_RULE, png_bytes, read_recipe
 from mapmaker.shelf import cards
+from mapmaker.train.whose import weights_of
 from mapmaker.workspace import Workspace
 
 STARTER = "starter"  # the checkpoint on the shelf that samples right after the install
@@ -24,11 +26,10 @@ def sample(workspace: Workspace, source: Path, config: SampleConfig) -> Iterator
     """Make maps with the generator in folder `source` (a run, or a checkpoint of the shelf).
 
     Leaves `maps/<run>-<seed>.png`, each with its recipe, and a contact sheet when there are
-    several. Raises as `load_generator` does, NotFinite when the net gives no picture.
+    several. Raises as `open_painter` does, NotFinite when the net gives no picture.
     """
-    from mapmaker.train.load import load_generator
-
-    generator, meta = load_generator(source)
+    painter = open_painter(workspace, source, config)
+    meta = painter.facts
     side_px = config.size or meta.get("sample_size") or meta["size"]
     columns, rows = config.columns_rows()
     if columns != rows:
@@ -47,11 +48,15 @@ def sample(workspace: Workspace, source: Path, config: SampleConfig) -> Iterator
         "grid": config.grid,
         "truncation": config.truncation,
     }
+    if painter.engine != PLAIN:
+        base |= {"engine": painter.engine, "precision": painter.precision}
+    for note in painter.notes:
+        yield Note(note)
     if side_px > meta["size"]:
         yield Note(f"{source.name} paints {meta['size']} px; enlarged to {side_px} px.")
 
     def draw(seed: int) -> tuple[Image.Image, dict[str, Any]]:
-        picture = paint(generator, meta["latent_shape"], seed, config.truncation)
+        picture = paint(painter, seed, config.truncation)
         picture = picture.resize((side_px, side_px), Image.Resampling.LANCZOS)
         return (with_grid(picture, columns, rows) if config.grid else picture), base | {
             "seed": seed
@@ -62,6 +67,8 @@ def sample(workspace: Workspace, source: Path, config: SampleConfig) -> Iterator
 
 def sample_layout(workspace: Workspace, config: SampleConfig) -> Iterator[Event]:
     """Draw floor plans by rule, each with its walls and doors in `<map>.layout.json`."""
+    from mapmaker import layout  # shapely and more: not for who asks a net
+
     kind = config.layout or ""
     layout.KINDS.get(kind)
     columns, rows = config.columns_rows()
@@ -87,7 +94,8 @@ def sample_layout(workspace: Workspace, config: SampleConfig) -> Iterator[Event]
 def regenerate(workspace: Workspace, picture: Path, config: SampleConfig) -> Iterator[Event]:
     """Make the map in `picture` again from the recipe it carries.
 
-    Raises UnsafeInput when it carries none, MapmakerError when the net that made it is not here.
+    Raises UnsafeInput when it carries none, MapmakerError when the net that made it, or its .onnx,
+    is not here.
     """
     recipe = read_recipe(picture)
     again = replace(
@@ -100,6 +108,8 @@ def regenerate(workspace: Workspace, picture: Path, config: SampleConfig) -> Ite
         grid=recipe["grid"],
         truncation=recipe.get("truncation", 1.0),
         layout=recipe.get("layout"),
+        engine=config.engine if config.engine != "auto" else recipe.get("engine", PLAIN),
+        precision=recipe.get("precision", "fp32"),
     )
     if again.layout:
         yield from sample_layout(workspace, again)
@@ -125,23 +135,20 @@ def find_checkpoint(workspace: Workspace, name: str | None) -> Path:
     return on_shelf[name]
 
 
-def paint(generator: Any, shape: tuple[int, ...], seed: int, truncation: float) -> Image.Image:
-    """Return the generator's RGB picture of one seed. One at a time: a batch must change nothing.
+def paint(painter: Painter, seed: int, truncation: float) -> Image.Image:
+    """Return the RGB picture of one seed. One at a time: a batch must change nothing.
 
     Raises NotFinite when the net gives values that are no numbers.
     """
-    import torch
-
     from mapmaker.shards.scale import to_picture
 
-    device = next(generator.parameters()).device
-    with torch.inference_mode():
-        image = generator(latent(seed, tuple(shape), truncation).to(device))[0].float().cpu()
-    if not bool(torch.isfinite(image).all()):
+    shape = tuple(painter.facts["latent_shape"])
+    try:
+        return to_picture(painter.paint(latent(seed, shape, truncation)))
+    except NotFinite as error:
         raise NotFinite(
             "The net gives no picture: its values are not finite.", hint="Train it anew."
-        )
-    return to_picture(image)
+        ) from error
 
 
 def with_grid(picture: Image.Image, columns: int, rows: int) -> Image.Image:
@@ -205,13 +212,11 @@ def _write_once(folder: Path, stem: str, data: bytes) -> Path:
 
 def _maker(workspace: Workspace, recipe: dict[str, Any]) -> Path:
     """Return the folder of the net that painted the recipe: same weights, whatever its name now."""
-    from mapmaker.train.load import load_generator
-
     named = [recipe.get("run"), *workspace.run_names(), *sorted(cards("checkpoints"))]
     for name in dict.fromkeys(n for n in named if n):
         try:
             folder = find_checkpoint(workspace, name)
-            if load_generator(folder)[1]["sha256"] == recipe.get("model"):
+            if weights_of(folder)["sha256"] == recipe.get("model"):
                 return folder
         except MapmakerError:
             continue

@@ -22,14 +22,15 @@ def to_tensor(images: "np.ndarray | Tensor") -> "Tensor":
     return data.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
-def to_picture(image: "Tensor") -> Image.Image:
+def to_picture(image: "np.ndarray | Tensor") -> Image.Image:
     """Return a net's output (3, H, W) as an RGB picture.
 
     image is in [-1, 1]; values outside are clipped, not scaled. Raises NotFinite when the net has
     diverged. Source: the inverse of `to_tensor`; test_shards_scale checks the two together.
     """
-    data = image.detach().float()
-    if not bool(data.isfinite().all()):
+    if not isinstance(image, np.ndarray):
+        image = image.detach().float().cpu().numpy()
+    if not bool(np.isfinite(image).all()):
         raise NotFinite("The picture is not made of numbers; the net has diverged.")
-    data = data.add(1.0).mul(127.5).round().clamp(0, 255).byte()
-    return Image.fromarray(np.ascontiguousarray(data.permute(1, 2, 0).cpu().numpy()))
+    data = np.clip(np.rint((image + np.float32(1.0)) * np.float32(127.5)), 0, 255).astype(np.uint8)
+    return Image.fromarray(np.ascontiguousarray(data.transpose(1, 2, 0)))

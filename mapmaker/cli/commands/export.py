@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from mapmaker.cli.options import dry_run_option, json_option
-from mapmaker.cli.plan import Chain, Plan
+from mapmaker.cli.plan import Chain, Plan, say
+from mapmaker.errors import BadConfig
 from mapmaker.events import Event
 from mapmaker.registry import Registry
-from mapmaker.shards.export.config import ExportConfig
+from mapmaker.shards.export.config import FORMS, ExportConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,26 @@ TARGETS.register("imagefolder")(Target("data set", _dataset))
 TARGETS.register("webdataset")(Target("data set", _dataset))
 
 
+def _net(chain: Chain, name: str | None, config: ExportConfig) -> Iterator[Event]:
+    from mapmaker.export.onnx import export_onnx
+    from mapmaker.sample.sample import find_checkpoint
+
+    if name in chain.workspace.dataset_names() and name not in chain.workspace.run_names():
+        raise BadConfig(
+            f"{name} is a data set, and onnx is a form of a net.",
+            hint=f"Name a run, or choose {' or '.join(FORMS)}.",
+        )
+    source = find_checkpoint(chain.workspace, name or chain.run)
+    if not (name or chain.run):
+        say(f"Using {source.name}.")
+    return export_onnx(chain.workspace, source, config.out)
+
+
+TARGETS.register("onnx")(Target("run", _net))
+
+
 @click.command("export")
-@click.argument("dataset", required=False)
+@click.argument("name", required=False)
 @click.option(
     "--to", type=click.Choice(TARGETS.names()), required=True, help="The form to write it in."
 )
@@ -43,14 +62,14 @@ TARGETS.register("webdataset")(Target("data set", _dataset))
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Where to (default: exports/<data set>-<size>-<form>).",
+    help="Where to (default: exports/<data set>-<size>-<form>; a net: beside the run).",
 )
 @click.option("--size", type=int, help="Which shards to take the samples from [px].")
 @click.option("--whole", is_flag=True, help="The kept pictures, byte for byte, and not samples.")
 @json_option
 @dry_run_option
 def command(
-    dataset: str | None,
+    name: str | None,
     to: str,
     out: Path | None,
     size: int | None,
@@ -58,21 +77,31 @@ def command(
     as_json: bool,
     dry_run: bool,
 ) -> Plan:
-    """Write a data set in a form that other people's tools read.
+    """Write a data set, or a net, in a form that other people's tools read.
 
-    Samples come from its shards; with --whole the kept pictures go as they came. What is refused
-    for training is not exported either. A data card and croissant.json are written beside.
+    NAME is a data set, or a run or shelf checkpoint for --to onnx. Samples come from the data set's
+    shards; with --whole the kept pictures go as they came. What is refused for training is not
+    exported either. A data card and croissant.json are written beside. A net becomes one file,
+    generator.onnx, which `sample` then paints with where onnxruntime is installed.
     """
-    config = ExportConfig(to=to, whole=whole, size=size, out=out)
     target = TARGETS.get(to)
+    of_net = target.of == "run"
+    if of_net and (whole or size is not None):
+        raise BadConfig(
+            f"--{'whole' if whole else 'size'} is of data sets, and {to} is a form of a net.",
+            hint=f"Leave it out, or choose {' or '.join(FORMS)}.",
+        )
+    to_what = {} if of_net else {"to": to, "whole": whole, "size": size}
+    config = ExportConfig(out=out, **to_what)
 
     def go(chain: Chain) -> Iterator[Event]:
-        return target.run(chain, dataset, config)
+        return target.run(chain, name, config)
 
     def describe(chain: Chain) -> list[str]:
-        name = dataset or chain.dataset or f"the newest {target.of}"
-        what = "its kept pictures" if whole else "its samples"
-        return [f"export: {what} of {name} as {to}{f' into {out}' if out else ''}"]
+        before = chain.run if of_net else chain.dataset
+        what = "the generator" if of_net else "its kept pictures" if whole else "its samples"
+        of = name or before or f"the newest {target.of}"
+        return [f"export: {what} of {of} as {to}{f' into {out}' if out else ''}"]
 
     return Plan(
         command="export",
@@ -80,5 +109,5 @@ def command(
         run=go,
         dry_run=dry_run,
         as_json=as_json,
-        needs_dataset=dataset,
+        needs_dataset=None if of_net else name,
     )

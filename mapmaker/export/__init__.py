@@ -1,0 +1,1 @@
+"""Nets in forms that other programs run: `onnx.export_onnx` is the stage."""
