@@ -35,6 +35,7 @@ COMMANDS = {
     "verify": ("verify", "Read every byte of a data set's shards and say what has changed."),
     "train": ("train", "Train a net on a data set."),
     "sample": ("sample", "Make new maps."),
+    "evaluate": ("evaluate", "Measure a net's pictures against maps it never saw."),
     "export": ("export", "Write a data set, or a net, in a form that other people's tools read."),
     "forget": ("forget", "Remove pictures for good: no scrape or import brings them back."),
     "list": ("list_", "List sources, data sets, runs or architectures."),

@@ -1,5 +1,7 @@
 """All metrics at once: one flat table of numbers for one set of pictures."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
@@ -7,22 +9,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapmaker.errors import BadConfig
-from mapmaker.evaluate import gridphase, memorise, sliced
+from mapmaker.evaluate import gridphase, sliced
+from mapmaker.evaluate.config import LEAST
 from mapmaker.evaluate.kernel import kernel_distance
 from mapmaker.evaluate.lattice import PERIODS_PX, lattice_share
 from mapmaker.evaluate.likeness import mean_likeness
+from mapmaker.evaluate.memorise import Nearest, nearest, thumbs
 from mapmaker.evaluate.neighbours import neighbourhoods
-from mapmaker.evaluate.pictures import LEAST, Images, check, own_order, without_views
+from mapmaker.evaluate.pictures import (
+    Images,
+    Pictures,
+    check,
+    own_order,
+    without_views,
+)
 from mapmaker.evaluate.randomnet import NETS, features, random_net, standardised
 
-MOST = 512  # pictures a set, of which distances are measured; all training pictures are searched
+MOST, MOST_BYTES = 512, 600_000_000  # a set; but all training pictures are searched for copies
 PARTS = 4  # of the larger sets are compared with the smallest, and averaged
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The numbers, and for each of our pictures its nearest training picture (place: its index)."""
+
+    metrics: dict[str, float]
+    nearest: Nearest
 
 
 def measure(
     ours: Images,
-    train: Images,
-    held_out: Images,
+    train: Pictures,
+    held_out: Pictures,
     *,
     seed: int = 0,
     cell_px: float | None = None,
@@ -39,43 +57,59 @@ def measure(
     The same pictures in any order, with the same seed, give the same numbers to the last bit.
     Raises BadConfig for pictures that cannot be measured.
     """
+    return compare(ours, train, held_out, seed=seed, cell_px=cell_px, groups=groups).metrics
+
+
+def compare(
+    ours: Images,
+    train: Pictures,
+    held_out: Pictures,
+    *,
+    seed: int = 0,
+    cell_px: float | None = None,
+    groups: NDArray[np.int64] | None = None,
+    weights: Path | None = None,
+) -> Found:
+    """Return what `measure` does, and which training picture is nearest to each of ours.
+
+    weights is a file of Inception's, for real FID and KID beside the rest.
+    """
     for name, images in (("generated", ours), ("training", train), ("held-out", held_out)):
         check(name, images)
     if len({images.shape[1] for images in (ours, train, held_out)}) > 1:
         sides = f"{ours.shape[1]}, {train.shape[1]}, {held_out.shape[1]}"
         raise BadConfig(f"The pictures' sides differ: {sides} px.", hint="Give equal sizes.")
-    train_order = without_views(train, own_order(train, seed))
-    held_order = without_views(held_out, own_order(held_out, seed))
-    for name, order in (("training", train_order), ("held-out", held_order)):
-        check(name, train[order[:LEAST]])
-    maps = _maps(train_order, groups)
-    few = [ours[own_order(ours, seed)[:MOST]]]
-    few += [train[train_order[:MOST]], held_out[held_order[:MOST]]]
-    return {
-        "n": float(min(map(len, few))),
-        "n_ours": float(len(ours)),
-        "n_train": float(len(train_order)),
-        "n_held_out": float(len(held_order)),
-        **_sliced(few, seed),
-        **_featured(few),
-        "ms_ssim": mean_likeness(few[0], seed=seed),
-        "ms_ssim_real": mean_likeness(few[1], seed=seed),
-        **_copied(few[0], train, few[2], maps),
-        **_lattices(few[0], few[1]),
-        **_grid(few[0], few[1], cell_px),
-    }
-
-
-def _maps(
-    order: NDArray[np.int64], groups: NDArray[np.int64] | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the training pictures that are searched and the source map of each."""
-    told = order if groups is None else np.asarray(groups)[order]
-    if len(np.unique(told)) < 2:
+    orders = [own_order(ours, seed)]
+    for name, images in (("training", train), ("held-out", held_out)):
+        orders.append(without_views(images, own_order(images, seed)))
+        check(name, images[orders[-1][:LEAST]])
+    maps = orders[1] if groups is None else np.asarray(groups)[orders[1]]
+    if len(np.unique(maps)) < 2:
         raise BadConfig(
             "All training pictures are of one source map.", hint="Two maps at least are needed."
         )
-    return order, told
+    most = min(MOST, MOST_BYTES // (3 * ours.shape[1] ** 2))
+    few = [i[order[:most]] for i, order in zip((ours, train, held_out), orders, strict=True)]
+    known = thumbs(train, orders[1])
+    mine = nearest(thumbs(ours, orders[0]), known, maps)
+    theirs = nearest(thumbs(held_out, orders[2]), known, maps)
+    metrics = {
+        "n": float(min(map(len, few))),
+        "n_ours": float(len(ours)),
+        "n_train": float(len(orders[1])),
+        "n_held_out": float(len(orders[2])),
+        **_sliced(few, seed),
+        **_featured(few),
+        **(_learned(few, weights) if weights else {}),
+        "ms_ssim": mean_likeness(few[0], seed=seed),
+        "ms_ssim_real": mean_likeness(few[1], seed=seed),
+        **_copied(mine, theirs),
+        **_lattices(few[0], few[1]),
+        **_grid(few[0], few[1], cell_px),
+    }
+    back = np.argsort(orders[0])
+    as_given = Nearest(orders[1][mine.place[back]], mine.distance[back], mine.second[back])
+    return Found(metrics, as_given)
 
 
 def _parts(items: Any, count: int) -> list[Any]:
@@ -127,18 +161,22 @@ def _by_net(few: list[Images], number: int) -> dict[str, float]:
     }
 
 
-def _copied(
-    ours: Images,
-    train: Images,
-    held_out: Images,
-    maps: tuple[NDArray[np.int64], NDArray[np.int64]],
-) -> dict[str, float]:
+def _learned(few: list[Images], weights: Path) -> dict[str, float]:
+    """Return fid and kid by Inception's features, each with its floor."""
+    from mapmaker.evaluate.inception import frechet_distance, inception_features
+
+    ours, train, held = (inception_features(images, weights) for images in few)
+    count = min(map(len, few))
+    return {
+        "fid": frechet_distance(ours[:count], held[:count]),
+        "fid_floor": frechet_distance(train[:count], held[:count]),
+        "kid": kernel_distance(ours, held),
+        "kid_floor": kernel_distance(train, held),
+    }
+
+
+def _copied(mine: Nearest, theirs: Nearest) -> dict[str, float]:
     """Return how near ours and the held-out pictures come to a training picture."""
-    order, groups = maps
-    known = memorise.thumbs(train[order])
-    mine, theirs = (
-        memorise.nearest(memorise.thumbs(images), known, groups) for images in (ours, held_out)
-    )
     near, usual = float(np.median(mine.distance)), float(np.median(theirs.distance))
     return {
         "nearest": near,

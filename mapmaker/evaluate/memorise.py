@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mapmaker.evaluate.pictures import Floats, Images, eight, shrunk
+from mapmaker.evaluate.pictures import Floats, Pictures, eight, shrunk
 
 THUMB_PX = 24
 SHIFT_PX = 1  # of THUMB_PX, each way: 4 % of the picture
@@ -32,10 +32,13 @@ class Nearest:
         return self.distance < COPIED * self.second
 
 
-def thumbs(images: Images) -> Floats:
-    """Return 24 px thumbnails in CIELAB, float32 (N, 24, 24, 3)."""
-    small = np.stack([shrunk(image, THUMB_PX) for image in images]).astype(np.float32) / 255
-    flat = cv2.cvtColor(small.reshape(-1, THUMB_PX, 3), cv2.COLOR_RGB2LAB)
+def thumbs(images: Pictures, order: NDArray[np.int64] | None = None) -> Floats:
+    """Return 24 px thumbnails in CIELAB, float32 (N, 24, 24, 3), of all pictures or in `order`."""
+    places = range(len(images)) if order is None else order
+    small = np.stack([shrunk(images[place], THUMB_PX) for place in places])
+    flat = cv2.cvtColor(
+        small.reshape(-1, THUMB_PX, 3).astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB
+    )
     return flat.astype(np.float32, copy=False).reshape(small.shape)
 
 

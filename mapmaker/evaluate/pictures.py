@@ -2,22 +2,35 @@
 
 import hashlib
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mapmaker.errors import BadConfig
+from mapmaker.evaluate.config import LEAST
 from mapmaker.shards.config import SIDES_PX
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-LEAST = 8  # pictures in a set; the statistics of fewer say nothing, and neighbours need 6
+
+class Pictures(Protocol):
+    """An array of pictures, or what reads like one and is not all in memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: Any, /) -> Images: ...
+
+
 _CHUNK = 32
 
 
-def check(name: str, images: Images) -> None:
+def check(name: str, images: Pictures) -> None:
     """Raise BadConfig unless images are uint8 (N, S, S, 3), S 32 to 1024 px, N at least LEAST."""
     shape, low, high = images.shape, *SIDES_PX
     good = images.dtype == np.uint8 and len(shape) == 4 and shape[3] == 3 and shape[1] == shape[2]
@@ -33,7 +46,7 @@ def check(name: str, images: Images) -> None:
         )
 
 
-def own_order(images: Images, seed: int) -> NDArray[np.int64]:
+def own_order(images: Pictures, seed: int) -> NDArray[np.int64]:
     """Return an order of the pictures that depends on what they are, not on where they stand.
 
     It is random but for `seed`, so its beginning is a fair sample. Equal pictures are told apart
@@ -41,14 +54,15 @@ def own_order(images: Images, seed: int) -> NDArray[np.int64]:
     """
     seen: dict[bytes, int] = {}
     keys = []
-    for image in images:
-        digest = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
+    for place in range(len(images)):
+        pixels = np.ascontiguousarray(images[place]).data
+        digest = hashlib.blake2b(pixels, digest_size=16).digest()
         copy = seen[digest] = seen.get(digest, -1) + 1
         keys.append(hashlib.blake2b(digest + f"{copy} {seed}".encode(), digest_size=16).digest())
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
 
 
-def without_views(images: Images, order: NDArray[np.int64]) -> NDArray[np.int64]:
+def without_views(images: Pictures, order: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return `order` without those that are a picture before them turned or mirrored."""
     seen: set[bytes] = set()
     kept = []

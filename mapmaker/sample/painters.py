@@ -43,7 +43,7 @@ def open_painter(workspace: Workspace, source: Path, config: SampleConfig) -> Pa
             raise BadConfig(
                 "onnxruntime paints in fp32.", hint="Leave --precision or --engine out."
             )
-        return _torch(source, config)
+        return torch_painter(source, config)
     known = importlib.util.find_spec("onnxruntime") is not None
     if config.engine == "onnx" and not known:
         raise MissingPart(
@@ -54,7 +54,7 @@ def open_painter(workspace: Workspace, source: Path, config: SampleConfig) -> Pa
     if drawing is None and config.engine == "onnx":
         raise MapmakerError(why, hint=f"`mapmaker export {source.name} --to onnx` writes it.")
     if drawing is None:
-        return _torch(source, config, *([why] if "other weights" in why else []))
+        return torch_painter(source, config, *([why] if "other weights" in why else []))
     return _onnx(drawing)
 
 
@@ -133,13 +133,16 @@ def _threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _torch(source: Path, config: SampleConfig, *notes: str) -> Painter:
+def torch_painter(
+    source: Path, config: SampleConfig, *notes: str, step: Path | None = None
+) -> Painter:
+    """Return what paints with torch; step is one of a run's checkpoints, else the newest good."""
     import torch
 
     from mapmaker.models.quick import quick
     from mapmaker.train.load import load_generator
 
-    generator, facts = load_generator(source)
+    generator, facts = load_generator(source, step)
     kind = torch.bfloat16 if config.precision == "bf16" else torch.float32
     if config.engine != PLAIN:
         generator = quick(generator).to(dtype=kind, memory_format=torch.channels_last)  # type: ignore[call-overload]

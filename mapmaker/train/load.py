@@ -16,7 +16,14 @@ from torch import Tensor, nn
 from mapmaker.errors import BadConfig, MapmakerError, UnsafeInput
 from mapmaker.files import atomic_file, read_json, sha256_of, write_atomic
 from mapmaker.models import build
-from mapmaker.train.checkpoint import COUNTERS, MODEL, check_same_net, load_tensors, newest_good
+from mapmaker.train.checkpoint import (
+    COUNTERS,
+    MODEL,
+    check_same_net,
+    check_sums,
+    load_tensors,
+    newest_good,
+)
 from mapmaker.train.frames import draw, write_sheet
 from mapmaker.train.recipes import structure_hash
 from mapmaker.train.runs import read_header
@@ -25,9 +32,10 @@ WEIGHTS, CARD, SAMPLES = "generator.safetensors", "card.toml", "samples.webp"
 _SAMPLE_SEED = 0
 
 
-def load_generator(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
+def load_generator(folder: Path, step: Path | None = None) -> tuple[nn.Module, dict[str, Any]]:
     """Return the generator of a run or a shelf checkpoint, in eval mode on the CPU, and its facts.
 
+    step is the checkpoint of the run that is meant, left out the newest that is good.
     The facts: arch, size, options, latent_shape, name, sha256 (of the weights' file), step, kimg,
     dataset, warnings (a line for each newer checkpoint that is corrupt). The averaged weights are
     taken where there are any. Raises UnsafeInput for a file that is not what was written,
@@ -37,7 +45,11 @@ def load_generator(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
         return _from_card(folder)
     if not folder.is_dir():
         raise MapmakerError(f"There is no run {folder}.", hint="See `mapmaker list runs`.")
-    step, warnings = newest_good(folder)
+    warnings: list[str] = []
+    if step is None:
+        step, warnings = newest_good(folder)
+    else:
+        check_sums(step)
     counters = read_json(step / COUNTERS)
     tensors = load_tensors(step / MODEL)
     prefix = "G_ema." if counters.get("ema") else "G."

@@ -1,4 +1,4 @@
-"""losses.png: the run's losses, logits and speed over time, drawn with Pillow."""
+"""Figures over time, drawn with Pillow: a run's losses.png, and whatever else has kimg."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,8 @@ WIDTH, PANEL_HEIGHT, SCALE = 960, 250, 2
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 34, 44
 INK, PALE, PAPER = "#22262b", "#dfe2e6", "#ffffff"
 # Okabe and Ito's colours, which colour-blind people can tell apart.
-PANELS = (
+Panels = Sequence[tuple[str, Sequence[tuple[str, str, str]]]]  # title, (key, name, colour) a line
+PANELS: Panels = (
     ("loss", (("loss_d", "discriminator", "#d55e00"), ("loss_g", "generator", "#0072b2"))),
     (
         "mean logit",
@@ -24,20 +25,22 @@ PANELS = (
 )
 
 
-def write_plot(path: Path, rows: Sequence[Mapping[str, Any]], title: str) -> None:
-    """Draw the metrics' rows (one a tick) as three panels over kimg, and write them as PNG."""
-    image = Image.new("RGB", (WIDTH * SCALE, len(PANELS) * PANEL_HEIGHT * SCALE), PAPER)
+def write_plot(
+    path: Path, rows: Sequence[Mapping[str, Any]], title: str, panels: Panels = PANELS
+) -> None:
+    """Draw the metrics' rows (one a tick) as panels over kimg, and write them as PNG."""
+    image = Image.new("RGB", (WIDTH * SCALE, len(panels) * PANEL_HEIGHT * SCALE), PAPER)
     draw = ImageDraw.Draw(image)
     kimg = [float(row["kimg"]) for row in rows]
-    for index, (label, lines) in enumerate(PANELS):
-        last = index == len(PANELS) - 1
+    for index, (label, lines) in enumerate(panels):
+        last = index == len(panels) - 1
         named = [
             (name, colour, [(k, row.get(key)) for k, row in zip(kimg, rows, strict=True)])
             for key, name, colour in lines
         ]
         _panel(draw, index * PANEL_HEIGHT, label, named, title if index == 0 else "", last)
     data = BytesIO()
-    image.resize((WIDTH, len(PANELS) * PANEL_HEIGHT), Image.Resampling.LANCZOS).save(data, "PNG")
+    image.resize((WIDTH, len(panels) * PANEL_HEIGHT), Image.Resampling.LANCZOS).save(data, "PNG")
     write_atomic(path, data.getvalue())
 
 
