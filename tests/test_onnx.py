@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from train_tools import packed, run_all, workspace  # noqa: F401
 
-from mapmaker.errors import UnsafeInput
+from mapmaker.errors import MapmakerError, UnsafeInput
 from mapmaker.sample.config import SampleConfig
 from mapmaker.sample.painters import open_painter, run_onnx
 from mapmaker.sample.wire import check, read_drawing
@@ -74,6 +74,33 @@ def test_both_engines_paint_the_same(exported):
     session = onnxruntime.InferenceSession(file_of(exported))
     batch = session.run(None, {"z": np.concatenate(latents)})[0]
     assert np.abs(batch[2] - theirs.paint(latents[2])).max() < 1e-5
+
+
+@pytest.mark.parametrize("net", [3, -2], ids=["fewshot", "dcgan"])
+def test_other_architectures_have_an_onnx_form_too(net):
+    """Gates over maps of 6 px, and transposed convolutions with an odd shrinking step."""
+    from test_quick import NETS, trained
+
+    from mapmaker.export.onnx import CLOSE, difference, to_onnx
+
+    arch, size, options = NETS[net]
+    generator, z = trained(arch, size, options)
+    facts = {"arch": arch, "size": size, "latent_shape": list(z.shape[1:]), "sha256": "0"}
+
+    assert difference(generator, to_onnx(generator, facts), facts) < CLOSE
+
+
+def test_a_net_without_an_onnx_form_says_so():
+    """Areas that overlap are no operation of ONNX: one line, not a file of guesses."""
+    from test_quick import NETS, trained
+
+    from mapmaker.export.onnx import to_onnx
+
+    generator, z = trained(*NETS[-1])
+    facts = {"arch": "dcgan", "size": 96, "latent_shape": list(z.shape[1:]), "sha256": "0"}
+
+    with pytest.raises(MapmakerError, match="cannot be written as ONNX"):
+        to_onnx(generator, facts)
 
 
 def test_a_map_is_painted_without_torch(exported, tmp_path):

@@ -14,6 +14,7 @@ NETS = [
     ("fewshot", 64, SMALL),
     ("fewshot", 100, SMALL),
     ("fewshot", 111, SMALL | {"excite": False}),
+    ("fewshot", 190, {"widths": [16, 12, 10, 8, 8, 8], "latent": 8}),  # the one with gates
     ("pyramid", 100, SMALL | {"convs": 1}),
     ("pyramid", 72, {"latent": 8}),
     ("dcgan", 48, {"channels": 8, "channels2": 6}),

@@ -45,13 +45,12 @@ def export_onnx(workspace: Workspace, source: Path, folder: Path | None = None) 
         raise MissingPart(
             f"{error.name} is not installed.", hint='`pip install "dnd-mapmaker[onnx]"` brings it.'
         ) from error
-    from mapmaker.models.quick import quick
     from mapmaker.train.load import load_generator
 
     out = (folder or workspace.checkpoints / source.name) / ONNX
     generator, facts = load_generator(source)
     yield Step("export", 0, 2, "parts", "writing the graph")
-    data = _bytes(_model(quick(generator), facts), facts)
+    data = to_onnx(generator, facts)
     yield Step("export", 1, 2, "parts", "comparing with torch")
     off = difference(generator, data, facts)
     if not off <= CLOSE:
@@ -67,6 +66,16 @@ def export_onnx(workspace: Workspace, source: Path, folder: Path | None = None) 
         f" at most {off:.1g} off torch.",
         {"run": source.name, "to": "onnx", "out": str(out), "bytes": len(data), "off": off},
     )
+
+
+def to_onnx(generator: "Module", facts: dict[str, Any]) -> bytes:
+    """Return a generator in eval mode as an ONNX file that says `facts` of itself.
+
+    Raises MapmakerError when the net has no such form.
+    """
+    from mapmaker.models.quick import quick
+
+    return _bytes(_model(quick(generator), facts), facts)
 
 
 def _model(net: "Module", facts: dict[str, Any]) -> "ModelProto":
@@ -92,14 +101,18 @@ def _model(net: "Module", facts: dict[str, Any]) -> "ModelProto":
             )
     except Exception as error:  # the exporter has a class for each of its own troubles
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MapmakerError(
-            f"This {facts['arch']} cannot be written as ONNX: {said[:200]}.",
-            hint="Sample with torch; `reduce = area` has no ONNX form.",
-        ) from error
+        raise _no_form(facts, said[:200]) from error
     finally:
         log.setLevel(level)
     assert program is not None
     return program.model_proto
+
+
+def _no_form(facts: dict[str, Any], why: str) -> MapmakerError:
+    return MapmakerError(
+        f"This {facts['arch']} cannot be written as ONNX: {why}.",
+        hint="Sample with torch; of dcgan, `reduce = area` has no ONNX form.",
+    )
 
 
 def _bytes(model: "ModelProto", facts: dict[str, Any]) -> bytes:
@@ -119,7 +132,10 @@ def _bytes(model: "ModelProto", facts: dict[str, Any]) -> bytes:
     model.metadata_props.add(key=KEY, value=json.dumps(told, sort_keys=True))
     onnx.checker.check_model(model, full_check=True)
     data = model.SerializeToString(deterministic=True)
-    check(data)
+    try:
+        check(data)
+    except ValueError as error:
+        raise _no_form(facts, str(error)) from error
     return data
 
 

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from torch.nn.utils import fuse_conv_bn_eval
 
 from mapmaker.models.dcgan import DenseLatent, SpatialLatent
+from mapmaker.models.fewshot import SKIP
 from mapmaker.models.layers import GLU, Crop, Resize
 from mapmaker.models.pyramid import Base
 
@@ -32,6 +33,7 @@ def quick(generator: nn.Module) -> nn.Module:
     """
     net = copy.deepcopy(generator).eval().requires_grad_(False)
     _replace(net)
+    _fix_means(net)
     _join_last(net)
     return net.requires_grad_(False)
 
@@ -90,6 +92,22 @@ class Joined(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.pixel_shuffle(self.paint(x), 2)
+
+
+class Means(nn.Module):
+    """`AdaptiveAvgPool2d(out)` of maps of a known side, as two products with a fixed matrix.
+
+    Where the side is no multiple of `out` its windows overlap, and ONNX has no word for that.
+    """
+
+    weights: Tensor
+
+    def __init__(self, side: int, out: int) -> None:
+        super().__init__()
+        self.register_buffer("weights", F.adaptive_avg_pool1d(torch.eye(side)[None], out)[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weights.t() @ x @ self.weights
 
 
 class Plain(nn.Module):
@@ -171,6 +189,15 @@ def _is_plain_3x3(part: nn.Module) -> bool:
         and (part.kernel_size, part.padding, part.stride) == ((3, 3), (1, 1), (1, 1))
         and part.groups == 1
     )
+
+
+def _fix_means(net: nn.Module) -> None:
+    """Fix the sides of the maps that `fewshot`'s gates look at."""
+    gates, stages = getattr(net, "gates", None), getattr(net, "stages", None)
+    if isinstance(gates, nn.ModuleDict) and isinstance(stages, nn.ModuleList):
+        for step, gate in gates.items():
+            parts, side = gate.weigh, stages[0].base.shape[-1] << (int(step) - SKIP)  # type: ignore
+            parts[0] = Means(side, parts[0].output_size)  # type: ignore[index]
 
 
 def _join_last(net: nn.Module) -> None:
