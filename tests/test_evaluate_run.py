@@ -137,6 +137,28 @@ def test_shards_packed_anew_since_are_told(mapmaker, home):
     assert table(home)["trained_on_these"] is False
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:100],
+        lambda text: "[]",
+        lambda text: text.replace('"sha256"', '"sum"'),
+        lambda text: text.replace('"kimg": ', '"kimg": NaN, "was": '),
+    ],
+    ids=["cut", "list", "no sums", "no numbers"],
+)
+def test_a_damaged_table_is_written_anew(mapmaker, home, damage):
+    """What can be measured again is no reason to stop; the rows that are whole stay."""
+    path = home / "checkpoints/run/evaluation.json"
+    before = table(home)["checkpoints"][0]
+    path.write_text(damage(path.read_text()))
+
+    result = mapmaker("evaluate", "run", "-n", 12)
+
+    assert result.code == 0, result.err
+    assert [row["metrics"] for row in table(home)["checkpoints"]] == [before["metrics"]]
+
+
 def test_dry_run_says_what_it_would_and_leaves_nothing(mapmaker, home):
     """Not even in a chain."""
     (home / "checkpoints/run/evaluation.json").unlink()

@@ -3,6 +3,7 @@
 checkpoints/<run>/  evaluation.json evaluation.png nearest.png
 """
 
+import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -24,8 +25,7 @@ from mapmaker.sample.painters import torch_painter
 from mapmaker.sample.sample import paint
 from mapmaker.shards.reader import open_shards
 from mapmaker.train.checkpoint import newest_good, step_folders
-from mapmaker.train.load import load_generator
-from mapmaker.train.runs import read_header
+from mapmaker.train.runs import read_config, read_header
 from mapmaker.workspace import Dataset, Workspace
 
 SCHEMA = "mapmaker-evaluation/1"
@@ -48,12 +48,12 @@ def evaluate(workspace: Workspace, run: Path, config: EvaluateConfig) -> Iterato
     yield from (step for step in steps if isinstance(step, Note))
     steps = [step for step in steps if isinstance(step, Path)]
     dataset = workspace.existing_dataset(config.dataset or str(read_header(run)["dataset"]))
-    size = int(load_generator(run, steps[0])[1]["size"])
+    size = read_config(run).size
     card = dataset.shards(size) / "card.json"
     splits = read_splits(open_shards(dataset.shards(size)))
     alike = _settings(config, dataset, size, sha256_of(card), splits)
-    trained_on = read_json(run / "data.json").get("card_sha256")
-    if trained_on != alike["shards_sha256"]:
+    same = _trained_on(run) == alike["shards_sha256"]
+    if not same:
         yield Note(
             f"{run.name} was not trained on these shards of {dataset.name}: its net may have seen "
             "maps that are held out here."
@@ -64,7 +64,6 @@ def evaluate(workspace: Workspace, run: Path, config: EvaluateConfig) -> Iterato
         row = yield from _measure(run, step, splits, config)
         rows = [r for r in rows if r["sha256"] != row["sha256"]] + [row]
     rows.sort(key=lambda r: (r["step"], r["sha256"]))
-    same = trained_on == alike["shards_sha256"]
     write_json(run / TABLE, {**alike, "trained_on_these": same, "checkpoints": rows})
     write_curves(run / CURVES, rows, f"{run.name} on {dataset.name}")
     data = {
@@ -133,12 +132,30 @@ def _settings(
 
 
 def _rows_before(run: Path, alike: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what was measured before with the same settings."""
-    if not (run / TABLE).is_file():
+    """Return what was measured before with the same settings; a damaged table counts for none."""
+    try:
+        before = read_json(run / TABLE)
+    except (FileNotFoundError, UnsafeInput):
         return []
-    before = read_json(run / TABLE)
-    same = isinstance(before, dict) and all(before.get(k) == v for k, v in alike.items())
-    return list(before["checkpoints"]) if same else []
+    if not isinstance(before, dict) or any(before.get(k) != v for k, v in alike.items()):
+        return []
+    rows = before.get("checkpoints")
+    return [row for row in rows if _good_row(row)] if isinstance(rows, list) else []
+
+
+def _good_row(row: Any) -> bool:
+    if not isinstance(row, dict) or not isinstance(row.get("metrics"), dict):
+        return False
+    numbers = [row.get("step"), row.get("kimg"), *row["metrics"].values()]
+    whole = all(isinstance(n, int | float) and math.isfinite(n) for n in numbers)
+    return whole and isinstance(row.get("sha256"), str)
+
+
+def _trained_on(run: Path) -> str:
+    """Return the sha256 of the shards' card that the run recorded, "" where it recorded none."""
+    path = run / "data.json"
+    found = read_json(path) if path.is_file() else None
+    return str(found.get("card_sha256", "")) if isinstance(found, dict) else ""
 
 
 def _measure(
