@@ -13,8 +13,9 @@ one in fifty is a copy pressed again. `judge` is the whole stage but for looking
 is measured of them is written as if it had been, hashes by chance and keys of one set of tiles, one
 in fifty a copy; what two are to each other is answered without opening them. For `speed` and
 `engines` they are our floor plans, of every kind and palette, in squares of 30 to 110 px, cut to
-750 px; one in twenty is a copy, pressed again or turned. --maps takes the pictures of a folder
-instead. A serial run also says what its time went into.
+750 px; one in twenty is a copy or a variant of the one before it, of all the kinds of
+`planted.VARIANTS`. --maps takes the pictures of a folder instead. A serial run also says what its
+time went into.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 SEED = 7
@@ -48,7 +50,12 @@ Draw = Callable[[int, int], bytes]
 
 
 def draw_map(number: int, side_px: int) -> bytes:
-    """Return a JPEG of a floor plan of our own; one in twenty is a copy of the one before it."""
+    """Return a JPEG of a floor plan of our own; one in twenty is of the one before it.
+
+    It is a copy or a variant, all that `planted` knows by turns, cut to `side_px` where larger.
+    """
+    from planted import VARIANTS
+
     from mapmaker.layout import KINDS, PALETTES, plan, render
 
     copy = number % 20 == 19
@@ -59,11 +66,12 @@ def draw_map(number: int, side_px: int) -> bytes:
     layout = plan(str(rng.choice(kinds)), number - copy, max(squares, 8), max(squares, 8))
     whole = np.asarray(render(layout, cell_px, str(rng.choice(palettes)), rng.random() < 0.7))
     y, x = rng.integers(0, cell_px, 2)
-    picture = cv2.cvtColor(whole[y : y + side_px, x : x + side_px], cv2.COLOR_RGB2BGR)
+    picture = Image.fromarray(whole[y : y + side_px, x : x + side_px])
     if copy:
-        picture = cv2.rotate(picture, cv2.ROTATE_180) if number % 40 == 39 else picture
-    pressed = [PRESSED[0], 80] if copy else PRESSED
-    return cv2.imencode(".jpg", picture, pressed)[1].tobytes()
+        change, _, _ = list(VARIANTS.values())[number // 20 % len(VARIANTS)]
+        picture = change(picture, rng, cell_px)
+    rgb = np.asarray(picture.convert("RGB"))
+    return cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), PRESSED)[1].tobytes()
 
 
 def shrunk(files: list[Path]) -> Draw:

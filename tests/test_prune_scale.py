@@ -12,7 +12,7 @@ import pytest
 from prune_pictures import add, make_dataset, painted
 
 from mapmaker.events import finish
-from mapmaker.prune import join, weighing
+from mapmaker.prune import buckets, join, weighing
 from mapmaker.prune.catalogue import Catalogue, together
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.decisions import Decisions
@@ -80,7 +80,7 @@ def test_a_crowd_of_equal_hashes_hangs_together_without_all_its_pairs() -> None:
 
 def test_too_full_a_bucket_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where not everything could be compared, the result says so in words."""
-    monkeypatch.setattr(join, "BUCKET", 64)
+    monkeypatch.setattr(buckets, "BUCKET", 64)
     kind = hashes(MANY, 1)
     kind &= np.uint64(2**63 - 2**20)
 
@@ -111,7 +111,7 @@ def test_what_everybody_has_says_nothing_and_costs_nothing(monkeypatch: pytest.M
     owners = np.arange(MANY)
 
     found = list(near([kind], 2, owners, most=20))
-    monkeypatch.setattr(join, "_MEET", 500)
+    monkeypatch.setattr(buckets, "_MEET", 500)
     monkeypatch.setattr(join, "_MANY", 10)
 
     assert (2_600, 2_700, 0, 0) in found

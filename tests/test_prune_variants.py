@@ -1,6 +1,7 @@
 """What two pictures of one map are to each other, told from their pixels."""
 
 from collections.abc import Callable
+from contextlib import closing
 from itertools import combinations
 from pathlib import Path
 
@@ -21,15 +22,16 @@ from planted import (
 )
 from prune_pictures import add, make_dataset, painted, suggested
 
-from mapmaker.events import finish
+from mapmaker.events import Step, finish
 from mapmaker.layout import plan, render
+from mapmaker.prune import variants
 from mapmaker.prune.align import find, seen, view
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.kept import features_of, kept
 from mapmaker.prune.localkeys import keys, meet
 from mapmaker.prune.prune import prune
 from mapmaker.prune.shot import Shot
-from mapmaker.prune.variants import COPIES, Pair, Relation, relate, tell
+from mapmaker.prune.variants import COPIES, VERSION, Pair, Relation, relate, tell
 
 CELL_PX = 32
 Change = Callable[[Image.Image], Image.Image]
@@ -78,7 +80,7 @@ def test_a_planted_variant_is_told_by_its_kind(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_it_does_not_matter_which_comes_first(variant: str) -> None:
-    """Of a pair the ids decide which comes first; what the two are to each other must not change."""
+    """The ids decide which of a pair comes first; what they are to each other must not change."""
     change, kind, _ = VARIANTS[variant]
     maps = [painted(4, 480), drawn(1), drawn(3, "cave")]
 
@@ -247,3 +249,71 @@ def test_relate_opens_the_files_and_says_who_bears_the_mark(tmp_path: Path) -> N
     assert Relation(**relation.plain()) == relation
     assert relation.kind in COPIES
     assert view(clean).size == (480, 480)
+
+
+def test_where_keys_lay_a_part_nothing_is_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part lies where its keys lay it, a little off; another map there is nothing to it."""
+
+    def never(*_: object) -> None:
+        raise AssertionError("searched")
+
+    monkeypatch.setattr(variants, "find", never)
+    painted(5, 480).save(tmp_path / "whole.png")
+    turned(scaled(painted(5, 480).crop((120, 60, 360, 300)), 1.5), 3).save(tmp_path / "part.png")
+    painted(6, 360).save(tmp_path / "other.png")
+    box = (0.255, 0.12, 0.753, 0.628)
+
+    part, other = (
+        relate(Pair("a", "b", tmp_path / "whole.png", tmp_path / file, 3, lying=box))
+        for file in ("part.png", "other.png")
+    )
+
+    assert part is not None
+    assert (part.kind, part.worse, part.orientation) == ("crop", "b", 3)
+    assert part.share == pytest.approx(0.25, abs=0.01)
+    assert other is None
+
+
+def stamped(seed: int, x: int, y: int) -> Image.Image:
+    """Return a map with a dozen things on it that others have as well, as they lie together."""
+    picture = painted(seed, 480)
+    for n in range(12):
+        at = (x + n % 4 * 70, y + n // 4 * 80)
+        picture.paste(painted(90, 480).crop((n * 36, 100, n * 36 + 34, 134)), at)
+    return picture
+
+
+def test_things_that_maps_share_do_not_make_them_one(tmp_path: Path) -> None:
+    """Maps with the same things on them have keys in common; but nobody opens them to compare."""
+    dataset = make_dataset(tmp_path)
+    pictures = [stamped(1, 30, 30), stamped(2, 120, 150), stamped(3, 80, 200)]
+    for n, picture in enumerate(pictures):
+        add(dataset, f"{n}.png", picture)
+    data = [keys(Shot(np.asarray(p))) for p in pictures]
+
+    steps = list(prune(dataset, PruneConfig(min_side_px=32)))
+
+    assert len(meet(enumerate(data), 3).one) == 3
+    assert not [step for step in steps if isinstance(step, Step) and step.unit == "pairs"]
+    assert len({row["group"] for row in kept(dataset)}) == 3
+
+
+def test_what_an_older_version_said_is_asked_again(tmp_path: Path) -> None:
+    """Relations that an older rule found are asked again by the next run; nothing else is lost."""
+    dataset = make_dataset(tmp_path)
+    one = add(dataset, "one.png", painted(3, 480))
+    other = add(dataset, "other.png", as_jpeg(painted(3, 480), 70))
+    finish(prune(dataset, PruneConfig(min_side_px=32)))
+    with closing(features_of(dataset)) as store:
+        pair = (min(one, other), max(one, other))
+        store.keep_relations([(*pair, Relation(*pair, "floor", bits=0).plain())], "3")
+        store.note("compared", "as an older version noted")
+
+    finish(prune(dataset, PruneConfig(min_side_px=32)))
+
+    with closing(features_of(dataset)) as store:
+        assert [data["kind"] for _, _, data in store.relations(VERSION)] == ["reencode"]
+        assert len(store.known()) == 2
+    assert suggested(dataset) == {other: ("duplicate-near", one)}

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapmaker.picture import open_picture
-from mapmaker.prune.hashes import turn
 
 CENTRE_PX = 512
 SIDE_PX = 768  # pictures are compared at most this large
@@ -87,8 +86,9 @@ def reduced(pixels: Pixels, side_px: int) -> Pixels:
 
 def turned(rgb: Pixels, orientation: int) -> Pixels:
     """Return (h, w, 3) pixels in one of the eight orientations."""
-    planes = [turn(rgb[..., c], orientation) for c in range(rgb.shape[2])]
-    return np.ascontiguousarray(np.stack(planes, axis=-1))
+    rgb = rgb.transpose(1, 0, 2) if orientation & 4 else rgb
+    rgb = rgb[::-1] if orientation & 2 else rgb
+    return np.ascontiguousarray(rgb[:, ::-1] if orientation & 1 else rgb)
 
 
 def whole(one: View, other: View, orientation: int) -> Fit:

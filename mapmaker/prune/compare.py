@@ -1,6 +1,7 @@
 """How two pictures that lie upon each other differ: in shape, colour, light, lines and spots."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -33,12 +34,19 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, edges in pi
 class Overlap:
     """What both pictures show of one ground: float32 (h, w, 3) each, 0..255.
 
-    shares (0..1) say how much of the one's and of the other's area that is.
+    shares (0..1) say how much of the one's and of the other's area that is; px (x, y) how many
+    pixels of the one are one of these.
     """
 
     a: Floats
     b: Floats
     shares: tuple[float, float]
+    px: tuple[float, float] = (1.0, 1.0)
+
+    @cached_property
+    def greys(self) -> tuple[Floats, Floats]:
+        """Their brightness, (h, w) each."""
+        return self.a @ GREY, self.b @ GREY
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,8 @@ def laid(one: View, other: View, fit: Fit) -> Overlap | None:
     area = (x1 - x0) * (y1 - y0)
     shares = area / (width * height), area / ((right - left) * (bottom - top))
     inside = ((x0 - left) / sx, (y0 - top) / sy, (x1 - left) / sx, (y1 - top) / sy)
-    return Overlap(_cut(one.rgb, (x0, y0, x1, y1), size), _cut(there, inside, size), shares)
+    px = (x1 - x0) / size[0], (y1 - y0) / size[1]
+    return Overlap(_cut(one.rgb, (x0, y0, x1, y1), size), _cut(there, inside, size), shares, px)
 
 
 def shape(seen: Overlap) -> Shape:
@@ -115,8 +124,8 @@ def shape(seen: Overlap) -> Shape:
     scale = min(1.0, _SHAPE_PX / max(height, width))
     size = (max(_BLOCK_PX, round(width * scale)), max(_BLOCK_PX, round(height * scale)))
     a, b = (
-        cv2.GaussianBlur(cv2.resize(p @ GREY, size, interpolation=cv2.INTER_AREA), (0, 0), _SOFT)
-        for p in (seen.a, seen.b)
+        cv2.GaussianBlur(cv2.resize(p, size, interpolation=cv2.INTER_AREA), (0, 0), _SOFT)
+        for p in seen.greys
     )
     block, half = (_BLOCK_PX, _BLOCK_PX), _BLOCK_PX // 2
 
@@ -166,7 +175,7 @@ def spots(seen: Overlap, tone: Colour | None = None) -> Spots:
     A pixel differs when it is beyond all its neighbours' values in the other picture: a shift of
     half a pixel, ringing and blur do not count.
     """
-    a, b = _equally_sharp(_grey(seen.a, tone), seen.b @ GREY)
+    a, b = _equally_sharp(_grey(seen, tone), seen.greys[1])
     off = np.maximum(_beyond(a, b), _beyond(b, a))
     noise = np.percentile(off[::2, ::2], [75, 88])  # an overlay covers less than the rest
     hit = off > max(_FAINT, *(4 + _NOISE * noise * (1.0, 0.75)))
@@ -185,13 +194,15 @@ def spots(seen: Overlap, tone: Colour | None = None) -> Spots:
 
 def lines(seen: Overlap, tone: Colour | None = None) -> tuple[int, int]:
     """Return how many evenly spaced columns and rows run through one picture only."""
-    a, b = _grey(seen.a, tone), seen.b @ GREY
+    a, b = _grey(seen, tone), seen.greys[1]
     return _comb(a, b), _comb(a.T, b.T)
 
 
 def _cut(rgb: Pixels, box: Box, size: tuple[int, int]) -> Floats:
     """Return the part of a picture inside `box` at a size (width, height), averaged by area."""
     x0, y0, x1, y1 = box
+    if (0, 0, *size) == box and size == rgb.shape[1::-1]:
+        return rgb.astype(np.float32)
     kx, ky = (x1 - x0) / size[0], (y1 - y0) / size[1]
     source = rgb.astype(np.float32)
     if max(kx, ky) > 1.2:
@@ -205,11 +216,11 @@ def _cut(rgb: Pixels, box: Box, size: tuple[int, int]) -> Floats:
     return part.astype(np.float32, copy=False)
 
 
-def _grey(a: Floats, tone: Colour | None) -> NDArray:
+def _grey(seen: Overlap, tone: Colour | None) -> NDArray:
     """Return the brightness of the one, in the colours of the other when its tone is given."""
     if tone is None:
-        return a @ GREY
-    return a @ (GREY * np.array(tone.gain, np.float32)) + np.float32(GREY @ tone.offset)
+        return seen.greys[0]
+    return seen.a @ (GREY * np.array(tone.gain, np.float32)) + np.float32(GREY @ tone.offset)
 
 
 def line(a: NDArray, b: NDArray) -> tuple[float, float]:

@@ -8,19 +8,19 @@ at their pixels; we judge nothing from keys alone.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mapmaker.prune.hashes import ORIENTATIONS
-from mapmaker.prune.join import near
+from mapmaker.prune.join import Near, near
 from mapmaker.prune.shot import SMALL_PX, Shot
+from mapmaker.prune.voting import MATCHES, STEP, Matches, Votes, vote
 
 BUDGET = (48, 38, 29, 23, 17, 12, 8, 5)  # keys of each size, the smallest blobs first
-STEP = 2 ** (1 / 3)  # from one size to the next
 PARTNERS = 8  # pictures that one is compared with because of its keys
 VOTES = 3  # keys in common that lie alike (of 14,000 pairs of unlike maps 0.2 % have so many)
 
@@ -28,12 +28,11 @@ VOTES = 3  # keys in common that lie alike (of 14,000 pairs of unlike maps 0.2 %
 _BITS = ((60_000, 7), (320_000, 5))
 _MOST_KEYS, _LEAST_KEYS = 320_000, 16  # all together; of a picture
 _MOST_MET = 4_000_000  # keys met, all together: what is more common than that allows says nothing
-_ASKED = 32  # pairs a picture, those with most keys in common, whose keys vote
+_ASKED = 64  # pairs a picture, those with most keys in common, whose keys vote
 _REACH, _PATCH, _WAVES = 12, 16, 8  # half a patch [px of its level], its samples, waves a side
 _CHOICE = 6  # times as many as we want, the strongest, are what the cells choose from
 _CELLS = 6  # the picture is cut in 6 x 6, and each cell gives its strongest first
 _WEAKEST = 8  # eighths of a grey level a blob stands out at least
-_MATCHES = 200  # of two pictures, to vote on
 _NEIGHBOURS = np.ones((5, 5), np.uint8)
 _AT = ((np.arange(_PATCH) + 0.5) / _PATCH * 2 * _REACH - _REACH).astype(np.float32)
 _ROW = np.dtype([("hash", "<u8"), ("x", "u1"), ("y", "u1"), ("level", "u1")])
@@ -51,11 +50,57 @@ _BLOB[::2, ::2] = [
 
 @dataclass(frozen=True)
 class Met:
-    """Pairs one < other (M,) of pictures that have keys in common, each once."""
+    """Pairs one < other (M,) of pictures that have keys in common, each once.
+
+    The other, turned by `orientation`, would fill box (M, 4), left, top, right, bottom, in shares
+    of the one's width and height: all of it is 0, 0, 1, 1.
+    """
 
     one: NDArray[np.int64]
     other: NDArray[np.int64]
+    orientation: NDArray[np.uint8]
+    box: NDArray[np.float32]
     warnings: tuple[str, ...] = ()
+
+
+NONE = Met(
+    np.empty(0, np.int64),
+    np.empty(0, np.int64),
+    np.empty(0, np.uint8),
+    np.empty((0, 4), np.float32),
+)
+
+
+@dataclass(frozen=True)
+class Lying:
+    """How pictures would lie upon each other by the keys they share, some pairs in several ways.
+
+    pairs (M, 2) are their numbers; sizes (M, 2, 2) width and height [px] of each, in which the
+    other, turned, lies at one = scale * other + shift, and how many keys say so.
+    """
+
+    pairs: NDArray[np.int64]
+    sizes: NDArray[np.float32]
+    orientation: NDArray[np.uint8]
+    votes: Votes
+
+    def some(self, which: NDArray) -> "Lying":
+        """Return those at some places."""
+        pairs, sizes = self.pairs[which], self.sizes[which]
+        return Lying(pairs, sizes, self.orientation[which], self.votes.some(which))
+
+    def boxes(self) -> NDArray[np.float32]:
+        """Return where the others lie, as `Met.box`."""
+        there = np.where(
+            (self.orientation & 4)[:, None] > 0, self.sizes[:, 1, ::-1], self.sizes[:, 1]
+        )
+        end = self.votes.shift + self.votes.scale[:, None] * there
+        return np.concatenate([self.votes.shift / self.sizes[:, 0], end / self.sizes[:, 0]], axis=1)
+
+
+def any_votes(lying: Lying) -> NDArray:
+    """Return as likeness how many keys agree."""
+    return lying.votes.count
 
 
 def keys(shot: Shot) -> bytes:
@@ -85,60 +130,98 @@ def keys(shot: Shot) -> bytes:
     return bytes([width // 2, height // 2]) + rows[np.argsort(order, kind="stable")].tobytes()
 
 
-def meet(pictures: Iterable[tuple[int, bytes]], count: int) -> Met:
+def meet(
+    pictures: Iterable[tuple[int, bytes]], count: int, look: Callable[[Lying], NDArray] = any_votes
+) -> Met:
     """Return the pairs of pictures (number, keys) with at least VOTES keys that lie alike.
 
-    count is how many pictures there may be; the more, the fewer keys of each are held.
+    Numbers ascend. count is how many pictures there may be; the more, the fewer keys of each are
+    held. look says how alike (M,) pairs are, laid upon each other: those not above 0 are left out.
     """
     each = _MOST_KEYS // max(1, count)
     if each < _LEAST_KEYS:
-        return Met(*_none(), (f"Parts are not looked for among {count} pictures.",))
+        return replace(NONE, warnings=(f"Parts are not looked for among {count} pictures.",))
     seen = [(number, data[: 2 + each * _ROW.itemsize]) for number, data in pictures if data]
     numbers = np.array([number for number, _ in seen], np.int64)
-    sizes = np.array([(2 * data[0], 2 * data[1]) for _, data in seen], float).reshape(-1, 2)
+    sizes = np.array([(2 * data[0], 2 * data[1]) for _, data in seen], np.float32).reshape(-1, 2)
     rows = [np.frombuffer(data, _ROW, offset=2)[:each] for _, data in seen]
     if len(rows) < 2:
-        return Met(*_none())
+        return NONE
     of = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
     table = np.concatenate(rows)
     limit = next(bits for most, bits in _BITS if len(table) <= most)
     close = near([_turned(table["hash"])], limit, of, max(_LEAST_KEYS, _MOST_MET // len(table)))
-    one, other = of[close.one], of[close.other]
-    use = np.flatnonzero(one != other)  # but for crowds of equal keys, the join has seen to it
-    turn = close.orientation[use].astype(np.int64)
-    pair = (one[use] * len(rows) + other[use]) * ORIENTATIONS + turn
-    order, pair = use[np.argsort(pair, kind="stable")], np.sort(pair)
-    starts = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]]) if len(pair) else _none()[0]
-    counts = np.diff(np.r_[starts, len(pair)])
-    hopeful = np.flatnonzero(counts >= VOTES)
-    hopeful = hopeful[np.argsort(-counts[hopeful], kind="stable")][: _ASKED * len(rows)]
-    met: dict[tuple[int, int], int] = {}
-    for start, count in zip(starts[hopeful], counts[hopeful], strict=True):
-        some = order[start : start + min(count, _MATCHES)]
-        i, j = int(one[some[0]]), int(other[some[0]])
-        a, b = table[close.one[some]], table[close.other[some]]
-        turn = int(close.orientation[some[0]])
-        votes = _votes(a, b, turn, sizes[j])
-        if votes >= VOTES:
-            met[i, j] = max(votes, met.get((i, j), 0))
+    matches, starts, counts = _shared(close, of, len(rows))
+    votes = vote(_places(table, close, matches, sizes[of]), starts, counts)
+    use = np.flatnonzero(votes.count >= VOTES)
+    first = matches[starts[use]]
+    pairs = np.stack([of[close.one[first]], of[close.other[first]]], axis=1)
+    lying = Lying(numbers[pairs], sizes[pairs], close.orientation[first], votes.some(use))
+    lying = lying.some(_best_way(lying.pairs, look(lying)))
+    lying = lying.some(_best(lying.votes.count, lying.pairs))
     cut = max(len(r) for r in rows) >= each or limit < _BITS[0][1]
     few = (f"Parts are looked for by {each} keys a picture at most, {limit} bits apart.",)
-    best = np.array(sorted(_best(met)), np.int64).reshape(-1, 2)
-    pairs = np.sort(numbers[best], axis=1)
-    return Met(pairs[:, 0], pairs[:, 1], (*close.warnings, *(few if cut else ())))
+    warnings = (*close.warnings, *(few if cut else ()))
+    one, other = lying.pairs[:, 0], lying.pairs[:, 1]
+    return Met(one, other, lying.orientation, lying.boxes(), warnings)
 
 
-def _best(met: Mapping[tuple[int, int], int]) -> Iterator[tuple[int, int]]:
-    """Yield the pairs with most votes, PARTNERS a picture: maps drawn with one set of tiles share
+def _shared(close: Near, of: NDArray[np.intp], count: int) -> tuple[NDArray, NDArray, NDArray]:
+    """Return which keys are near, VOTES at least of two pictures in one turn, beside each other;
+    where those of each two begin, and how many they are."""
+    pair = (of[close.one] * count + of[close.other]) * ORIENTATIONS + close.orientation
+    pair[of[close.one] == of[close.other]] = -1  # only in crowds: the join has seen to the others
+    order = np.argsort(pair, kind="stable")
+    order = order[np.searchsorted(pair[order], 0) :]
+    starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
+    counts = np.diff(np.r_[starts, len(order)])
+    hopeful = np.flatnonzero(counts >= VOTES)
+    hopeful = hopeful[np.argsort(-counts[hopeful], kind="stable")][: _ASKED * count]
+    starts, counts = starts[hopeful], counts[hopeful]
+    some = np.minimum(counts, MATCHES)  # of more, some evenly taken
+    ends = np.cumsum(some)
+    place = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - some, some)
+    step = np.repeat(counts / np.maximum(some, 1), some)
+    return order[np.repeat(starts, some) + (place * step).astype(np.intp)], ends - some, some
+
+
+def _places(table: NDArray, close: Near, order: NDArray, sizes: NDArray) -> Matches:
+    """Return where keys that are near lie, the other's as its picture is turned."""
+    a, b = table[close.one[order]], table[close.other[order]]
+    turn = close.orientation[order]
+    x, y = (b[axis].astype(np.float32) * np.float32(_UNIT) for axis in ("x", "y"))
+    width, height = sizes[close.other[order]].T
+    across = (turn & 4) > 0
+    x, y = np.where(across, y, x), np.where(across, x, y)
+    width, height = np.where(across, height, width), np.where(across, width, height)
+    there = np.stack([np.where(turn & 1, width - x, x), np.where(turn & 2, height - y, y)], axis=1)
+    here = np.stack([a["x"], a["y"]], axis=1).astype(np.float32) * np.float32(_UNIT)
+    steps = a["level"].astype(np.int8) - b["level"].astype(np.int8)
+    return Matches(here, there, steps, a["level"])
+
+
+def _best_way(pairs: NDArray[np.int64], likeness: NDArray) -> NDArray[np.intp]:
+    """Return of each pair that is alike at all (above 0) the way in which it is most."""
+    order = np.lexsort((-likeness, pairs[:, 1], pairs[:, 0]))
+    order = order[likeness[order] > 0]
+    first = (np.diff(pairs[order], axis=0, prepend=-1) != 0).any(axis=1)
+    return order[first]
+
+
+def _best(votes: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the pairs with most votes, PARTNERS a picture: maps drawn with one set of tiles share
     keys with each other, all of them, and comparing each with each would never end.
 
     A pair stays while one of its two has room, so a whole keeps all of its parts.
     """
     partners: Counter[int] = Counter()
-    for pair in sorted(met, key=lambda pair: (-met[pair], pair)):
+    kept = []
+    for place in np.lexsort((pairs[:, 1], pairs[:, 0], -votes)).tolist():
+        pair = pairs[place].tolist()
         if min(partners[i] for i in pair) < PARTNERS:
             partners.update(pair)
-            yield pair
+            kept.append(place)
+    return np.array(kept, np.intp)
 
 
 def _level(
@@ -240,39 +323,3 @@ def _turned(upright: NDArray[np.uint64]) -> NDArray[np.uint64]:
         flat = np.packbits(seen.reshape(-1, 64), axis=1).view(">u8")[:, 0]
         turned.append(flat.astype(np.uint64))
     return np.stack(turned, axis=1)
-
-
-def _votes(a: NDArray, b: NDArray, orientation: int, size: NDArray) -> int:
-    """Return how many matches (rows a, b) agree on where b's picture (width, height) lies in a's.
-
-    Every match proposes its own place and scale; a key has one vote.
-    """
-    here = np.stack([a["x"], a["y"]], axis=1) * _UNIT
-    there = _moved(np.stack([b["x"], b["y"]], axis=1) * _UNIT, orientation, size)
-    steps = a["level"].astype(int) - b["level"]
-    scale = STEP ** steps.astype(float)
-    shift = here - scale[:, None] * there
-    off = np.abs(here[None] - scale[:, None, None] * there[None] - shift[:, None]).max(axis=2)
-    away = np.linalg.norm(there[None] - there[:, None], axis=2)
-    reach = 4 * STEP ** a["level"].astype(float)
-    agree = off < reach[None] + 0.15 * scale[:, None] * away
-    agree &= np.abs(steps[None] - steps[:, None]) <= 1
-    on = agree[agree.sum(axis=1).argmax()]
-    return min(len(np.unique(points[on], axis=0)) for points in (here, there))
-
-
-def _moved(points: NDArray, orientation: int, size: NDArray) -> NDArray:
-    """Return where points (n, 2) x, y of a picture (width, height) are in an orientation of it."""
-    x, y = points[:, 0], points[:, 1]
-    width, height = size
-    if orientation & 4:
-        x, y, width, height = y, x, height, width
-    if orientation & 2:
-        y = height - y
-    if orientation & 1:
-        x = width - x
-    return np.stack([x, y], axis=1)
-
-
-def _none() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return np.empty(0, np.int64), np.empty(0, np.int64)

@@ -42,7 +42,7 @@ def prune(dataset: Dataset, config: PruneConfig) -> Iterator[Event]:
         ):
             measured = yield from measure_new(dataset, catalogue, store, thumbs, workers)
             scales = Scales(dataset, catalogue, store, decisions, config)
-            yield from scales.relate(workers)
+            yield from scales.relate(workers, thumbs)
             tally = yield from _judge(scales, store, decisions, config)
             moved = 0
             if config.apply:

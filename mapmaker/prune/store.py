@@ -126,6 +126,16 @@ class FeatureStore:
         both = np.concatenate(blobs)
         return np.concatenate(ids), both[:, 0], both[:, 1]
 
+    def thumbs(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """Return the grey 32 x 32 thumbnails of those of `ids` that have one, by id."""
+        wanted, found = list(ids), {}
+        for start in range(0, len(wanted), _PAGE):
+            page = wanted[start : start + _PAGE]
+            query = f"SELECT id, thumb FROM features WHERE version = ? AND id IN ({_marks(page)})"
+            rows = self._db.rows(query, VERSION, *page)
+            found |= {row["id"]: row["thumb"] for row in rows if row["thumb"]}
+        return found
+
     def keys(self, least_span: float = 0.0) -> Iterator[tuple[Ids, list[bytes]]]:
         """Yield ids and what parts are found by, in order of ids, of the pictures that have it.
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from mapmaker.prune.align import Fit, View, find, view, whole
 from mapmaker.prune.bearer import SURE, bearer
+from mapmaker.prune.blocks import blocks, moved
 from mapmaker.prune.compare import (
+    Box,
     Colour,
     Overlap,
     Shape,
@@ -23,7 +25,7 @@ from mapmaker.prune.compare import (
 )
 from mapmaker.prune.detail import softer
 
-VERSION = "3"  # raise it when an answer may change: remembered relations are asked again
+VERSION = "4"  # raise it when an answer may change: remembered relations are asked again
 
 # The kinds. COPIES show nothing their better one does not; of a crop that depends on its share.
 COPIES = ("exact", "reencode", "resized", "dpi", "turned", "watermark")
@@ -39,7 +41,11 @@ _PART = 0.9  # less seen of both: they overlap, neither is a part of the other
 _LEAST_BLOCKS = 24  # blocks of 16 px with something in them that a part must show
 _LEAST_SHARE = 0.04  # of the larger picture
 _SAME, _SAME_MIDDLE = 0.62, 0.8  # blocks that look alike: JPEG q30 0.9, a watermark 0.75
-_SURE = 0.95  # lying on each other like this they need no search for shared points
+_SURE = 0.95  # lying on each other like this, with
+_STILL, _REACH_PX = 0.85, 3  # so many blocks in their place, they need no search for shared points
+_FOUND, _FAR_PX = 0.5, 8  # fewer blocks found where keys lay them: another map (0.41 at most)
+_CERTAIN_PART = 0.85  # more: a part (1.0 for all 49 of the real maps)
+_WHOLLY = 0.04  # of its sides a picture may lie off the other and be all of it, by keys
 _SAME_GROUND = 0.25  # another floor in the same surround shares so much at least
 _LIGHT = 1.2  # times as bright: another light, not another encoding (JPEG and scaling: 1.02)
 _FADED = 0.55  # contrast may change so much and be the same picture, faded
@@ -50,7 +56,6 @@ _APART, _LEFT = 6.0, 3.0  # levels of colour apart as they are, and that fading 
 _LINES = 3  # columns and rows that run through one picture only
 _TRACE, _CERTAIN = 0.0002, 3.0  # a small name: only when it is clear (log-odds) who bears it
 _SPOT, _SOFT_SPOT = 0.002, 0.02  # of the area: less is noise of encoding, or lines lost in blur
-_LOOSE = 0.002  # of the area scattered over it: they do not lie on each other
 _SPOTS, _BAND = 0.3, 0.13  # more of it changed, or changed along the edge: not one map
 _GLASS = 0.55  # ground that shows through spots so well lies under words
 _RIM = 0.85  # opaque spots that lie along the edge: a title or a logo, not another room
@@ -65,6 +70,7 @@ class Pair(NamedTuple):
     other_path: Path
     orientation: int | None = None
     bits: int = 64
+    lying: Box | None = None  # where all of the other lies in the one, turned: in shares of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,11 @@ def relate(pair: Pair) -> Relation | None:
 
     Raises UnsafeInput for a file that is no whole picture.
     """
-    told = tell(_view(pair.one_path), _view(pair.other_path), pair.orientation)
+    one, other = _view(pair.one_path), _view(pair.other_path)
+    if pair.lying is None or pair.orientation is None:
+        told = tell(one, other, pair.orientation)
+    else:
+        told = _tell_part(one, other, pair.orientation, pair.lying)
     if told is None:
         return None
     worse = (pair.one, pair.other)[told.worse] if told.worse >= 0 else ""
@@ -138,13 +148,16 @@ def _seen_lately(path: Path, changed_ns: int, size: int) -> View:
     return view(path)
 
 
-def tell(one: View, other: View, orientation: int | None = None) -> Told | None:
+def tell(
+    one: View, other: View, orientation: int | None = None, known: Fit | None = None
+) -> Told | None:
     """Return what the other picture is to the one, or None when they show no common ground.
 
-    orientation is how hashes say the other must be turned; None searches all eight.
+    orientation is how hashes say the other must be turned; None searches all eight. known is where
+    it lies, when that is: then nothing is searched.
     """
     best: tuple[float, Fit, Overlap, Shape] | None = None
-    for fit in _fits(one, other, orientation):
+    for fit in [known] if known else _fits(one, other, orientation):
         seen = laid(one, other, fit)
         if seen is None or min(seen.shares) < _LEAST_SHARE:
             continue
@@ -155,7 +168,7 @@ def tell(one: View, other: View, orientation: int | None = None) -> Told | None:
             best = drawn.alike, fit, seen, drawn
         elif drawn.alike > best[0] - 0.05 and _agree(fit, best[1]):
             best = best[0], replace(best[1], points=fit.points), *best[2:]
-        if not fit.points and drawn.middle > _SURE and _in_place(spots(seen, colour(seen))):
+        if not fit.points and drawn.middle > _SURE and blocks(seen, _REACH_PX).still > _STILL:
             break  # it lies there as a whole: no need to search
     if best is None:
         return None
@@ -181,9 +194,34 @@ def _fits(one: View, other: View, orientation: int | None) -> Iterator[Fit]:
         yield replace(exact, points=found.points) if _agree(found, exact) else found
 
 
-def _in_place(marks: Spots) -> bool:
-    """Whether nothing, or nothing but distinct spots, differs: a wrong fit differs everywhere."""
-    return marks.area < _SPOT or (marks.scattered < _LOOSE and marks.area < _SPOTS / 2)
+def _tell_part(one: View, other: View, orientation: int, lying: Box) -> Told | None:
+    """Return what the other is to the one where keys lay it, searching elsewhere only in doubt.
+
+    Blocks of a part are all found where keys lay it, of another map few. Only what is a part for
+    certain, and so never dropped, goes without a search. Two floors of one building are not alike
+    in most places: what lies on all of the other is searched in any case.
+    """
+    if max(abs(edge - all) for edge, all in zip(lying, (0, 0, 1, 1), strict=True)) < _WHOLLY:
+        return tell(one, other)
+    height, width = one.rgb.shape[:2]
+    left, top, right, bottom = lying
+    full = whole(one, other, orientation)
+    sx, sy = (right - left) * full.scale[0], (bottom - top) * full.scale[1]
+    shift = (left * width + 0.5 * sx - 0.5, top * height + 0.5 * sy - 0.5)
+    fit = Fit(orientation, (sx, sy), shift)
+    for _ in range(2):  # the second time they are found in their place
+        seen = laid(one, other, fit)
+        if seen is None:
+            return tell(one, other)
+        found = blocks(seen, _FAR_PX)
+        if found.found < _FOUND:
+            return None
+        if found.found < _CERTAIN_PART or found.count < 2 * _POINTS:
+            return tell(one, other)
+        if min(seen.shares) > _PART - 0.05:
+            return tell(one, other)
+        fit = moved(fit, seen, found)
+    return tell(one, other, known=fit)
 
 
 def _agree(fit: Fit, other: Fit) -> bool:

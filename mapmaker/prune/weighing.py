@@ -21,6 +21,7 @@ from mapmaker.prune.relating import candidates, relate_new
 from mapmaker.prune.store import FeatureStore
 from mapmaker.prune.suggest import Suggestion, keepers, suggest
 from mapmaker.prune.thresholds import limits
+from mapmaker.prune.thumbs import ThumbStore
 from mapmaker.prune.variants import VERSION, Relation
 from mapmaker.workspace import Dataset
 
@@ -74,14 +75,14 @@ class Scales:
         self.marks = decisions.all()
         self._one = self._other = np.empty(0, np.int64)
 
-    def relate(self, workers: Workers) -> Iterator[Event]:
+    def relate(self, workers: Workers, thumbs: ThumbStore) -> Iterator[Event]:
         """Compare the pairs that nobody has compared, yielding events.
 
         With the same pictures as last time there are none, and none are looked for.
         """
         asked = self._asked()
         if self.store.noted(COMPARED) != asked:
-            found = candidates(self.catalogue, self.store, self.config)
+            found = candidates(self.catalogue, self.store, thumbs, self.config)
             yield from map(Note, found.warnings)
             yield from relate_new(self.dataset, self.catalogue, self.store, workers, found)
             pairs = self._ids(found.one, found.other)
