@@ -28,7 +28,7 @@ class Blocks(NamedTuple):
     in pixels of the overlap.
     """
 
-    count: int
+    shown: int
     found: float
     still: float
     at: Floats
@@ -88,12 +88,12 @@ def _line(here: Floats, there: Floats) -> tuple[float, float]:
     return slope, float(np.median(there - slope * here))
 
 
-def _lines(grey: Floats) -> Floats:
+def _lines(grey: NDArray) -> Floats:
     soft = cv2.GaussianBlur(grey, (0, 0), _LINE_PX)
     return (soft - cv2.GaussianBlur(grey, (0, 0), _LIGHT_PX)).astype(np.float32, copy=False)
 
 
-def _off(like: Floats, y: int, x: int) -> tuple[float, float]:
+def _off(like: NDArray, y: int, x: int) -> tuple[float, float]:
     """Return how far (x, y) from the middle the peak lies [px], between pixels as a parabola."""
     middle = like.shape[0] // 2
     off = [y - middle, x - middle]

@@ -124,7 +124,7 @@ def lines_alike(one: Bytes, other: Bytes, lying: Lying) -> float:
     return _alike(a, b)
 
 
-def _alike(a: Floats, b: Floats) -> float:
+def _alike(a: NDArray, b: NDArray) -> float:
     """Return the correlation of two pictures of one size, where it is best within a few pixels."""
     inner = b[_LOOSE_PX:-_LOOSE_PX, _LOOSE_PX:-_LOOSE_PX]
     if min(inner.shape) < _LEAST_PX:
@@ -151,7 +151,7 @@ def _cut(grey: Bytes, place: Place, size: tuple[int, int]) -> Floats:
     return part.astype(np.float32, copy=False)
 
 
-def _lines(grey: Floats) -> Floats:
+def _lines(grey: NDArray) -> NDArray:
     return cv2.GaussianBlur(grey, (0, 0), _LINE_PX) - cv2.GaussianBlur(grey, (0, 0), _LIGHT_PX)
 
 
@@ -164,13 +164,13 @@ def _turned(thumbs: Bytes, orientation: NDArray[np.uint8]) -> Bytes:
     return seen
 
 
-def _averaged(thumbs: Bytes, low: Floats, high: Floats) -> Floats:
+def _averaged(thumbs: Bytes, low: NDArray, high: NDArray) -> NDArray:
     """Return the parts (n, 16, 16) of thumbnails between two corners (n, 2), 0..1, by area."""
     down, across = (_weights(low[:, axis], high[:, axis]) for axis in (1, 0))
     return down @ thumbs.astype(np.float32) @ across.transpose(0, 2, 1)
 
 
-def _weights(low: Floats, high: Floats) -> Floats:
+def _weights(low: NDArray, high: NDArray) -> NDArray:
     """Return how much each of 32 cells is of each of 16 even parts from low to high (n, 16, 32)."""
     edges = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, _GRID + 1, dtype=np.float32)
     edges = edges[..., None] * THUMB_PX

@@ -216,7 +216,7 @@ def _tell_part(one: View, other: View, orientation: int, lying: Box) -> Told | N
         found = blocks(seen, _FAR_PX)
         if found.found < _FOUND:
             return None
-        if found.found < _CERTAIN_PART or found.count < 2 * _POINTS:
+        if found.found < _CERTAIN_PART or found.shown < 2 * _POINTS:
             return tell(one, other)
         if min(seen.shares) > _PART - 0.05:
             return tell(one, other)
