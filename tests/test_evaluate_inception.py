@@ -12,7 +12,11 @@ from evaluate_tools import blurred, drawn
 from safetensors.torch import save_file
 
 from mapmaker.errors import MissingPart, UnsafeInput
-from mapmaker.evaluate.inception import frechet_distance, inception_features
+from mapmaker.evaluate.inception import (
+    frechet_distance,
+    inception_distances,
+    inception_features,
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +32,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save({}, folder / "none.pth")
     torch.manual_seed(0)
     net = Untrained("untrained", ["2048"], str(folder / "none.pth"))
+    for layer in net.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(layer.weight)  # as made, 94 layers leave next to nothing
     save_file(net.state_dict(), folder / "inception.safetensors")
     return folder / "inception.safetensors"
 
@@ -45,9 +52,21 @@ def test_features_come_from_the_weights_in_the_file(weights, tmp_path):
     found = inception_features(pictures, weights)
 
     assert found.shape == (2, 2048) and np.isfinite(found).all()
-    assert not np.allclose(found[0], found[1], rtol=1e-6)
-    assert np.array_equal(inception_features(pictures, tmp_path / "same.pth"), found)
-    assert not np.allclose(inception_features(pictures, tmp_path / "other.pth"), found)
+    assert not np.allclose(found[0], found[1], rtol=0.01)
+    one = pictures[:1]
+    same, other = (inception_features(one, tmp_path / f"{name}.pth") for name in ("same", "other"))
+    assert np.allclose(same, found[:1], rtol=1e-5)
+    assert not np.allclose(other, found[:1], rtol=1e-2)
+
+
+def test_fid_and_kid_of_the_held_out_pictures_themselves_are_none(weights):
+    """FID 0 and KID not above 0 for equal pictures; soft ones further away than these."""
+    reals = drawn(2, 3, side=32)
+
+    found = inception_distances(reals.copy(), blurred(reals), reals, weights=weights)
+
+    assert found["fid"] == pytest.approx(0, abs=1e-9) and found["kid"] <= 0
+    assert found["fid_floor"] > 0.1 and found["kid_floor"] > found["kid"] + 0.1
 
 
 def test_frechet_distance_of_known_clouds():

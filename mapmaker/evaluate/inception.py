@@ -13,10 +13,28 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from mapmaker.errors import MissingPart, UnsafeInput
+from mapmaker.evaluate.kernel import kernel_distance
 from mapmaker.evaluate.pictures import Images
 
 LAYER = "2048"  # the last pooled features: what FID and KID are defined on
 _BATCH = 16
+
+
+def inception_distances(
+    ours: Images, train: Images, held_out: Images, *, weights: Path
+) -> dict[str, float]:
+    """Return fid and kid (x1000) of ours by the held-out pictures, each with its floor.
+
+    FID at the smallest of the counts, KID at all. Raises as `inception_features` does.
+    """
+    mine, known, reals = (inception_features(each, weights) for each in (ours, train, held_out))
+    count = min(len(mine), len(known), len(reals))
+    return {
+        "fid": frechet_distance(mine[:count], reals[:count]),
+        "fid_floor": frechet_distance(known[:count], reals[:count]),
+        "kid": kernel_distance(mine, reals),
+        "kid_floor": kernel_distance(known, reals),
+    }
 
 
 def inception_features(images: Images, weights: Path) -> NDArray[np.float64]:

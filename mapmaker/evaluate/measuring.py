@@ -100,7 +100,7 @@ def compare(
         "n_held_out": float(len(orders[2])),
         **_sliced(few, seed),
         **_featured(few),
-        **(_learned(few, weights) if weights else {}),
+        **_learned(few, weights),
         "ms_ssim": mean_likeness(few[0], seed=seed),
         "ms_ssim_real": mean_likeness(few[1], seed=seed),
         **_copied(mine, theirs),
@@ -161,18 +161,12 @@ def _by_net(few: list[Images], number: int) -> dict[str, float]:
     }
 
 
-def _learned(few: list[Images], weights: Path) -> dict[str, float]:
-    """Return fid and kid by Inception's features, each with its floor."""
-    from mapmaker.evaluate.inception import frechet_distance, inception_features
+def _learned(few: list[Images], weights: Path | None) -> dict[str, float]:
+    if weights is None:
+        return {}
+    from mapmaker.evaluate.inception import inception_distances
 
-    ours, train, held = (inception_features(images, weights) for images in few)
-    count = min(map(len, few))
-    return {
-        "fid": frechet_distance(ours[:count], held[:count]),
-        "fid_floor": frechet_distance(train[:count], held[:count]),
-        "kid": kernel_distance(ours, held),
-        "kid_floor": kernel_distance(train, held),
-    }
+    return inception_distances(*few, weights=weights)
 
 
 def _copied(mine: Nearest, theirs: Nearest) -> dict[str, float]:
