@@ -49,13 +49,13 @@ def from_toml(cls: type[C], path: Path) -> C:
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnsafeInput(f"{path} is not readable as TOML: {error}.") from error
     return from_table(cls, table, str(path))
 
 
 def from_table(cls: type[C], table: Mapping[str, Any], where: str) -> C:
-    """Return a config of class `cls` from plain values. Raises BadConfig for an unknown key."""
+    """Return a config of class `cls` from plain values. Raises BadConfig for odd keys or kinds."""
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     strange = sorted(set(table) - set(known))
     if strange:
@@ -63,7 +63,10 @@ def from_table(cls: type[C], table: Mapping[str, Any], where: str) -> C:
             f"{where} sets {', '.join(strange)}, which {cls.__name__} does not have.",
             hint=f"It knows {', '.join(sorted(known))}.",
         )
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+    try:
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+    except TypeError as error:  # a text where a number belongs
+        raise BadConfig(f"{where} holds a value of the wrong kind: {error}.") from error
 
 
 def fingerprint(config: Any) -> str:

@@ -33,8 +33,16 @@ class MissingPart(MapmakerError):
     exit_code = 5
 
 
-class NotFinite(MapmakerError):
+class Diverged(MapmakerError):
+    """Training has gone astray: its losses or gradients are out of all measure."""
+
+
+class NotFinite(Diverged):
     """A net has diverged: its numbers are no longer numbers."""
+
+
+class Collapsed(Diverged):
+    """A generator draws one and the same picture whatever its latent."""
 
 
 class Stopped(MapmakerError):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +68,31 @@ def read_json(path: Path) -> Any:
     """Return what the JSON file holds. Raises UnsafeInput when it is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
+        raise UnsafeInput(f"{path} is not readable as JSON: {error}.") from error
+
+
+def read_plain(path: Path, most: int = 2**20) -> str:
+    """Return the text of a small plain file: what one reads of a file that a stranger made.
+
+    Raises UnsafeInput for a link, a pipe, a device, more than `most` bytes, or no text.
+    """
+    try:
+        about = path.lstat()
+        if not stat.S_ISREG(about.st_mode):
+            raise UnsafeInput(f"{path} is a link or no file at all.")
+        if about.st_size > most:
+            raise UnsafeInput(f"{path} has {about.st_size} bytes, which is far too many.")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnsafeInput(f"{path} is missing or unreadable.") from error
+
+
+def read_plain_json(path: Path) -> Any:
+    """Return what a small plain JSON file holds. Raises UnsafeInput as `read_plain` does."""
+    try:
+        return json.loads(read_plain(path))
+    except (ValueError, RecursionError) as error:
         raise UnsafeInput(f"{path} is not readable as JSON: {error}.") from error
 
 
@@ -148,6 +173,9 @@ def speaking_of(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = "Free some room and run the same command again; what was finished is kept."
             raise MissingPart(f"The disk is full; {path} was not written.", hint=hint) from error
+        if error.errno == errno.EFBIG:
+            hint = "Raise `ulimit -f`, or choose another folder with --home."
+            raise MissingPart(f"{path} is larger than files may be here.", hint=hint) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             hint = "Give yourself write permission there, or choose another folder with --home."
             raise MissingPart(f"{path} may not be written: no permission.", hint=hint) from error

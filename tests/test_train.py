@@ -186,18 +186,19 @@ def test_resume_refuses_another_net(workspace: Workspace, field: dict) -> None: 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_signals_save_and_stop(workspace: Workspace, number: int, code: int) -> None:  # noqa: F811
-    """SIGTERM and Ctrl-C save at the step they find, and the run goes on to the same weights."""
+    """SIGTERM and Ctrl-C save at the step after, and the run goes on to the same weights."""
     run_all(workspace, name="whole")
     stage = events(workspace)
     with pytest.raises(Stopped) as stop:
-        for event in stage:
-            if isinstance(event, Step):
-                os.kill(os.getpid(), number)
+        while not isinstance(next(stage), Step):
+            pass
+        os.kill(os.getpid(), number)
+        list(stage)
 
     run_all(workspace)
 
     assert stop.value.exit_code == code
-    assert (workspace.run("run") / "step-00000001").is_dir()
+    assert (workspace.run("run") / "step-00000002").is_dir()
     assert weights_sha256(workspace.run("run")) == weights_sha256(workspace.run("whole"))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mapmaker.train.augment import colour, cut_out, seen, translate
-from mapmaker.train.data import chance
+from mapmaker.train.chance import chance
 from mapmaker.train.recipes import RECOMMENDED, Recipe
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from train_tools import BATCH, SIZE, packed, pictures, small_state, workspace  # noqa: F401
 
+from mapmaker.train.chance import LATENTS, Dice, chance
 from mapmaker.train.check import check_step
-from mapmaker.train.data import Pictures, chance, orient
+from mapmaker.train.data import Pictures, orient
 from mapmaker.train.recipes import NOTES, RECOMMENDED, Recipe
 from mapmaker.train.step import (
     Pace,
@@ -18,6 +19,7 @@ from mapmaker.train.step import (
     fake_loss,
     frozen,
     generator_loss,
+    margins,
     real_loss,
     train_step,
 )
@@ -150,9 +152,14 @@ def test_losses_are_the_papers() -> None:
 
 def test_margin_is_drawn_between_its_bounds() -> None:
     """The random margin of a hinge lies between the recipe's margin and 1."""
-    zeros = torch.zeros(1000, 1)
+    recipe, zeros = Recipe(loss="hinge", margin=0.8), torch.zeros(2, 1)
 
-    losses = [float(real_loss(zeros[:1], Recipe(loss="hinge", margin=0.8))) for _ in range(200)]
+    losses = []
+    for step in range(200):
+        dice = Dice(seed=0, step=step, attempt=0, whole=2)
+        dice.torch(LATENTS)
+        margin = margins(zeros[:1], recipe, dice, slice(1, 2))
+        losses.append(float(real_loss(zeros[:1], recipe, margin)))
 
     assert 0.8 <= min(losses) < 0.85 and 0.95 < max(losses) <= 1.0
 

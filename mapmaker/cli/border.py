@@ -45,7 +45,7 @@ COMMANDS = {
 
 
 class _Terminated(BaseException):
-    """SIGTERM came while no stage was catching signals itself."""
+    """SIGTERM or SIGUSR1 came while no stage was catching signals itself."""
 
 
 class Mapmaker(click.Group):
@@ -179,7 +179,9 @@ def _report(plan: Plan, done: Done) -> None:
 
 
 def _complain(text: str, code: int) -> int:
-    say("Error: " + " ".join(text.split()) if code not in (75, 130) else " ".join(text.split()))
+    line = " ".join(text.split())
+    if line:  # nothing, where another process of the same run says it
+        say(line if code in (75, 130) else "Error: " + line)
     return code
 
 
@@ -197,12 +199,15 @@ def _sigterm() -> Iterator[None]:
     def end(signum: int, frame: FrameType | None) -> Any:
         raise _Terminated
 
+    # Clusters send SIGUSR1 some time before they take the machine away.
+    numbers = [getattr(signal, n) for n in ("SIGTERM", "SIGUSR1") if hasattr(signal, n)]
     try:
-        before = signal.signal(signal.SIGTERM, end)
+        before = {number: signal.signal(number, end) for number in numbers}
     except ValueError:  # not the main thread: a test or a server that embeds us
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

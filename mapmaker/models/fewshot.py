@@ -71,6 +71,7 @@ class FewshotOptions:
         for name in ("widths", "d_widths"):
             for width in getattr(self, name):
                 between(f"each of {name}", width, 1, 2048)
+        between("the number of local", len(self.local), 1, 8)
         for width in self.local:
             between("each of local", width, 0, 2048)
 

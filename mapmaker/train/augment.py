@@ -10,10 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mapmaker.train.chance import Draws
 from mapmaker.train.recipes import Recipe
 
+Random = np.random.Generator | Draws
 
-def seen(images: Tensor, recipe: Recipe, rng: np.random.Generator, progress: float) -> Tensor:
+
+def seen(images: Tensor, recipe: Recipe, rng: Random, progress: float) -> Tensor:
     """Return what the discriminator sees of `images` (B, 3, H, W) in [-1, 1].
 
     progress is the share of the run that is over; it anneals the noise. The parameters are drawn on
@@ -33,7 +36,7 @@ def seen(images: Tensor, recipe: Recipe, rng: np.random.Generator, progress: flo
     return images
 
 
-def colour(images: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
+def colour(images: Tensor, recipe: Recipe, rng: Random) -> Tensor:
     """Return the pictures with saturation, contrast and brightness changed, each by a draw.
 
     The three are one weighted sum of a picture, its grey and its mean: a pass over the pixels.
@@ -52,7 +55,7 @@ def colour(images: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
     return torch.addcmul(grey * of_grey + (mean * of_mean + offset), images, own)
 
 
-def translate(images: Tensor, share: float, rng: np.random.Generator) -> Tensor:
+def translate(images: Tensor, share: float, rng: Random) -> Tensor:
     """Return each picture shifted by up to `share` of its side, the border filled by reflection."""
     height, width = images.shape[2:]
     reach = min(round(share * height), height - 1, width - 1)
@@ -68,7 +71,7 @@ def translate(images: Tensor, share: float, rng: np.random.Generator) -> Tensor:
     return torch.cat(moved)
 
 
-def cut_out(images: Tensor, share: float, chance: float, rng: np.random.Generator) -> Tensor:
+def cut_out(images: Tensor, share: float, chance: float, rng: Random) -> Tensor:
     """Return the pictures with, at `chance` each, a square hole of side share * H in grey (0)."""
     n, _, height, width = images.shape
     centre = rng.integers(0, (height, width), (n, 2))

@@ -9,35 +9,50 @@ A step folder has its name only when it is whole. There is no pickle in it, noth
 import json
 import re
 import shutil
+import stat
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mapmaker.errors import BadConfig, MapmakerError, MissingPart, UnsafeInput
-from mapmaker.files import need_room, read_json, sha256_of, speaking_of, sync, write_atomic
+from mapmaker.errors import BadConfig, MapmakerError, UnsafeInput
+from mapmaker.files import need_room, read_plain, sha256_of, speaking_of, sync, write_atomic
+from mapmaker.train.counters import COUNTERS, Counters, read_counters
 from mapmaker.train.state import (
     State,
     generator_hash,
     model_tensors,
+    optimiser_like,
     optimiser_tensors,
     restore,
 )
 from mapmaker.train.step import Pace
+from mapmaker.train.tensors import load_tensors
 
 SUMS = "SHA256SUMS"
-MODEL, OPTIMISER, COUNTERS = "model.safetensors", "state.safetensors", "state.json"
-_STEP = re.compile(r"step-\d{8,}")
+MODEL, OPTIMISER = "model.safetensors", "state.safetensors"
+_STEP = re.compile(r"step-[0-9]{8,12}")
+
+_HINT = "Delete that step's folder to go on from the one before it, or restore it from a copy."
 
 
-def save_checkpoint(run: Path, state: State, pace: Pace, *, keep: int = 2) -> Path:
+def save_checkpoint(
+    run: Path,
+    state: State,
+    pace: Pace,
+    *,
+    keep: int = 2,
+    post: bool = True,
+    watch: Mapping[str, Any] | None = None,
+) -> Path:
     """Write the state as the run's newest checkpoint and return its folder.
 
-    Keeps the newest `keep` and the best. Raises MissingPart when the disk is full; what was there
+    Keeps the newest `keep`, the best, and the newest that is a post, to which a run may be rolled
+    back. watch is what watch.py remembers. Raises MissingPart when the disk is full; what was there
     before is then untouched.
     """
     model, optimiser = model_tensors(state), optimiser_tensors(state)
@@ -49,12 +64,13 @@ def save_checkpoint(run: Path, state: State, pace: Pace, *, keep: int = 2) -> Pa
     if folder.exists():  # saved before a crash, or found corrupt and trained again
         _remove(folder)
     beside = run / f".{folder.name}.tmp"
+    counters = _counters(state, pace, post, watch or {}).plain()
     try:
         with speaking_of(folder):
             beside.mkdir(parents=True)
             _save_tensors(beside / MODEL, model)
             _save_tensors(beside / OPTIMISER, optimiser)
-            (beside / COUNTERS).write_text(json.dumps(_counters(state, pace), indent=1) + "\n")
+            (beside / COUNTERS).write_text(json.dumps(counters, indent=1) + "\n")
             write_sums(beside)
             beside.rename(folder)
             sync(run)
@@ -66,24 +82,43 @@ def save_checkpoint(run: Path, state: State, pace: Pace, *, keep: int = 2) -> Pa
     return folder
 
 
-def load_checkpoint(folder: Path, state: State) -> Pace:
-    """Put the checkpoint in `folder` into `state` and return the pace it was trained at.
+def load_checkpoint(folder: Path, state: State) -> Counters:
+    """Put the checkpoint in `folder` into `state` and return its counters.
 
-    Raises UnsafeInput for a sum that does not match, BadConfig for another net's checkpoint.
+    Raises UnsafeInput for a sum that does not match or tensors that are not this net's, BadConfig
+    for another net's checkpoint. The state is untouched then.
     """
     check_sums(folder)
-    counters = read_json(folder / COUNTERS)
+    counters = read_counters(folder)
     check_same_net(folder, counters, state.nets.arch, state.nets.size, generator_hash(state.nets))
-    model = load_tensors(folder / MODEL)
-    if ("G_ema" in state.modules()) != any(k.startswith("G_ema.") for k in model):
+    if f"step-{counters.step:08d}" != folder.name:
+        raise UnsafeInput(f"{folder} says it is step {counters.step}.", hint=_HINT)
+    if (state.ema is not None) != counters.ema:
         raise BadConfig(
             f"{folder} and this recipe disagree on the averaged generator.",
             hint="Resume with the recipe the run began with.",
         )
-    restore(state, model, load_tensors(folder / OPTIMISER))
-    for name in ("step", "images", "seconds", "best"):
-        setattr(state, name, counters[name])
-    return Pace(**counters["pace"])
+    model = load_tensors(folder / MODEL, model_tensors(state))
+    # A weight that no gradient has reached yet has no moments.
+    optimiser = load_tensors(
+        folder / OPTIMISER, optimiser_like(state), optional=lambda name: name != "anchors"
+    )
+    _check_moments(folder / OPTIMISER, optimiser)
+    restore(state, model, optimiser)
+    for name in ("step", "images", "seconds", "best", "rate", "attempt"):
+        setattr(state, name, getattr(counters, name))
+    return counters
+
+
+def _check_moments(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise UnsafeInput unless each weight has all its moments or none, none below zero."""
+    owners = Counter(name.rpartition("|")[0] for name in tensors if "|" in name)
+    below = (
+        n for n, v in tensors.items() if not n.endswith(("exp_avg", "anchors")) and v.min() < 0
+    )
+    odd = next((n for n, count in owners.items() if count != 3), next(below, None))
+    if odd is not None:
+        raise UnsafeInput(f"{path}: the moments of {odd[:80]} are none of Adam's.", hint=_HINT)
 
 
 def newest_good(run: Path) -> tuple[Path, list[str]]:
@@ -106,9 +141,29 @@ def newest_good(run: Path) -> tuple[Path, list[str]]:
     raise errors[0]
 
 
+def last_post(run: Path, *, diverse: float = 0.0) -> Path | None:
+    """Return the newest good checkpoint a run may be rolled back to, or None.
+
+    diverse is the least spread its pictures must have, see watch.py.
+    """
+    for folder in step_folders(run):
+        try:
+            check_sums(folder)
+            counters = read_counters(folder)
+        except UnsafeInput:
+            continue
+        if counters.post and counters.watch.get("spread", 1.0) >= diverse:
+            return folder
+    return None
+
+
 def step_folders(run: Path) -> list[Path]:
-    """Return the run's step folders, newest first."""
-    found = [p for p in run.glob("step-*") if p.is_dir() and _STEP.fullmatch(p.name)]
+    """Return the run's step folders, newest first; a link is none."""
+    found = [
+        p
+        for p in run.glob("step-*")
+        if _STEP.fullmatch(p.name) and p.is_dir() and not p.is_symlink()
+    ]
     return sorted(found, key=lambda p: int(p.name[5:]), reverse=True)
 
 
@@ -124,47 +179,40 @@ def write_sums(folder: Path) -> None:
 
 def check_sums(folder: Path) -> None:
     """Raise UnsafeInput, naming the file, unless every file of `folder` is as it was written."""
-    hint = "Delete that step's folder to go on from the one before it, or restore it from a copy."
     sums = folder / SUMS
     try:
-        rows = [line.split("  ", 1) for line in sums.read_text().splitlines()]
+        rows = [line.split("  ", 1) for line in read_plain(sums, most=4096).splitlines()]
         wanted = {name: digest for digest, name in rows}
-    except (OSError, ValueError) as error:
-        raise UnsafeInput(f"{sums} is missing or unreadable.", hint=hint) from error
-    if not {MODEL, COUNTERS} <= set(wanted) or any("/" in name for name in wanted):
-        raise UnsafeInput(f"{sums} does not list a checkpoint's files.", hint=hint)
+    except (UnsafeInput, ValueError) as error:
+        raise UnsafeInput(f"{sums} is missing or unreadable.", hint=_HINT) from error
+    if set(wanted) != {MODEL, OPTIMISER, COUNTERS}:
+        raise UnsafeInput(f"{sums} does not list a checkpoint's files.", hint=_HINT)
     for name, digest in wanted.items():
         file = folder / name
-        if not file.is_file():
-            raise UnsafeInput(f"{file} is missing.", hint=hint)
+        if not file.exists():
+            raise UnsafeInput(f"{file} is missing.", hint=_HINT)
+        if not stat.S_ISREG(file.lstat().st_mode):
+            raise UnsafeInput(f"{file} is a link or no file at all.", hint=_HINT)
         if sha256_of(file) != digest:
-            raise UnsafeInput(f"{file} is corrupt: its sha256 is not what was written.", hint=hint)
+            raise UnsafeInput(f"{file} is corrupt: its sha256 is not what was written.", hint=_HINT)
 
 
 def check_same_net(
-    folder: Path, counters: Mapping[str, Any], arch: str, size: int, structure: str
+    folder: Path, theirs: Counters | Mapping[str, Any], arch: str, size: int, structure: str
 ) -> None:
     """Raise BadConfig unless the checkpoint is of this architecture, size and structure."""
-    theirs = f"{counters.get('arch')} at {counters.get('size')} px"
-    if (counters.get("arch"), counters.get("size")) != (arch, size):
+    table = theirs.plain() if isinstance(theirs, Counters) else theirs
+    named = f"{table.get('arch')} at {table.get('size')} px"
+    if (table.get("arch"), table.get("size")) != (arch, size):
         raise BadConfig(
-            f"{folder} is a {theirs}, not a {arch} at {size} px.",
+            f"{folder} is a {named}, not a {arch} at {size} px.",
             hint="Give the run's own --arch and --size, or another --name for a new run.",
         )
-    if counters.get("generator") != structure:
+    if table.get("generator") != structure:
         raise BadConfig(
-            f"{folder} is a {theirs} whose layers differ from this recipe's.",
+            f"{folder} is a {named} whose layers differ from this recipe's.",
             hint="Resume with the recipe and the version of mapmaker the run began with.",
         )
-
-
-def load_tensors(path: Path, device: str = "cpu") -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file. Raises UnsafeInput when it is none."""
-    try:
-        with safe_open(path, framework="pt", device=device) as file:
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise UnsafeInput(f"{path} is no whole safetensors file: {error}.") from error
 
 
 def clean(run: Path) -> None:
@@ -173,20 +221,38 @@ def clean(run: Path) -> None:
         shutil.rmtree(rest, ignore_errors=True)
 
 
-def _counters(state: State, pace: Pace) -> dict[str, Any]:
+def forget_steps(run: Path, after: int) -> None:
+    """Remove the checkpoints of later steps than `after`: a run was rolled back to before them."""
+    for folder in step_folders(run):
+        if int(folder.name[5:]) > after:
+            _remove(folder)
+    left = [folder.name for folder in step_folders(run)]
+    for mark in (run / "latest", run / "best"):
+        if mark.is_file() and mark.read_text().strip() not in left:
+            mark.unlink()
+            if mark.name == "latest" and left:
+                write_atomic(mark, left[0] + "\n")
+
+
+def _counters(state: State, pace: Pace, post: bool, watch: Mapping[str, Any]) -> Counters:
     nets = state.nets
-    return {
-        "arch": nets.arch,
-        "size": nets.size,
-        "options": nets.options,
-        "generator": generator_hash(nets),
-        "ema": state.ema is not None,
-        "step": state.step,
-        "images": state.images,
-        "seconds": state.seconds,
-        "best": state.best,
-        "pace": asdict(pace),
-    }
+    return Counters(
+        arch=nets.arch,
+        size=nets.size,
+        options=nets.options,
+        generator=generator_hash(nets),
+        ema=state.ema is not None,
+        step=state.step,
+        images=state.images,
+        seconds=state.seconds,
+        best=state.best,
+        pace=pace,
+        checkpointing=nets.generator.checkpointing,
+        rate=state.rate,
+        attempt=state.attempt,
+        post=post,
+        watch=watch,
+    )
 
 
 def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -194,19 +260,29 @@ def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
         save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, path)
         path.chmod(0o644)  # safetensors makes files only their owner may read
     except SafetensorError as error:
-        if "os error 28" in str(error) or "os error 122" in str(error):
-            raise MissingPart(
-                f"The disk is full; {path} was not written.",
-                hint="Free some room and run the same command again; the last checkpoint is kept.",
-            ) from error
-        raise
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        with speaking_of(path):  # the same words as for every other file
+            raise OSError(int(number[1]), str(error)) from error
 
 
 def _forget(run: Path, keep: int) -> None:
     best = (run / "best").read_text().strip() if (run / "best").is_file() else ""
-    for folder in step_folders(run)[keep:]:
-        if folder.name != best:
+    folders = step_folders(run)
+    newest = folders[:keep]
+    if not any(map(_is_post, newest)):
+        newest += [post] if (post := last_post(run)) else []
+    for folder in folders[keep:]:
+        if folder.name != best and folder not in newest:
             _remove(folder)
+
+
+def _is_post(folder: Path) -> bool:
+    try:
+        return read_counters(folder).post
+    except UnsafeInput:
+        return False
 
 
 def _remove(folder: Path) -> None:

@@ -27,11 +27,15 @@ class TrainConfig:
     seed: int = opt(0, "Every random choice follows from it.")
     name: str | None = opt(None, "Name of the run (default DATASET-SIZE-N).")
     tick_kimg: float | None = opt(None, "Log and draw a frame so often (default: by the clock).")
+    save_kimg: float | None = opt(None, "Save so often (default: by the clock).")
     precision: str = opt("auto", "Number format.", choices=("auto", "bf16", "fp32"))
 
-    # Only in TOML: seconds between saves, at least; checkpoints that stay, besides the best.
+    # Only in TOML: seconds between saves, at least; checkpoints that stay, besides the best; how
+    # often a run goes back to its last good checkpoint; steps before a collapse counts.
     save_every_s: float = 60.0
     keep: int = 2
+    rollbacks: int = 3
+    young_steps: int = 500
 
     def __post_init__(self) -> None:
         low, high = SIDES_PX
@@ -42,7 +46,8 @@ class TrainConfig:
         given = [b for b in ("kimg", "epochs", "minutes") if getattr(self, b) is not None]
         if len(given) > 1:
             raise BadConfig(f"{' and '.join(given)} are both given.", hint="Choose one budget.")
-        for name in [*given, *(["tick_kimg"] if self.tick_kimg is not None else [])]:
+        rhythm = [name for name in ("tick_kimg", "save_kimg") if getattr(self, name) is not None]
+        for name in [*given, *rhythm]:
             if not getattr(self, name) > 0:
                 raise BadConfig(f"{name} is {getattr(self, name)}.", hint="It must be above 0.")
         if self.batch != "auto" and not (str(self.batch).isdigit() and int(self.batch) > 0):
@@ -54,6 +59,8 @@ class TrainConfig:
                 raise BadConfig(
                     f"{name} is {getattr(self, name)!r}.", hint=f"Choose one of {known}."
                 )
+        if self.rollbacks < 0 or self.young_steps < 0:
+            raise BadConfig("rollbacks and young_steps cannot be below 0.", hint="Use 0 or more.")
         if self.keep < 1:
             raise BadConfig(f"keep is {self.keep}.", hint="At least 1 checkpoint must stay.")
 

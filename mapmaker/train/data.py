@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mapmaker.errors import MapmakerError
 from mapmaker.shards.scale import to_tensor
+from mapmaker.train.chance import ORDER, ORIENTATION, chance
 
 
 class Images(Protocol):
@@ -15,13 +16,6 @@ class Images(Protocol):
 
     def indices(self, split: str) -> np.ndarray: ...
     def load(self, indices: np.ndarray) -> np.ndarray: ...
-
-
-def chance(seed: int, step: int, part: int = 0) -> np.random.Generator:
-    """Return the random numbers of one step: a counter, so a resumed run draws the same ones."""
-    counter = np.array([0, 0, 0, part], dtype=np.uint64)
-    key = np.array([seed, step], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(counter=counter, key=key))
 
 
 class Pictures:
@@ -51,7 +45,7 @@ class Pictures:
             if resident
             else None
         )
-        self._epoch, self._order = -1, np.empty(0, dtype=np.int64)
+        self._epoch, self._order = -1, np.empty((0, 2), dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self._where)
@@ -61,14 +55,13 @@ class Pictures:
 
         The result is contiguous (planes): see `augment.seen`.
         """
-        chosen = np.array([self._at(p) for p in range(start, start + count)])
+        chosen, which = np.array([self._at(p) for p in range(start, start + count)]).T
         if self._resident is not None:
             pick = torch.from_numpy(chosen).to(self.device, non_blocking=True)
             images = self._resident.index_select(0, pick)
         else:
             images = torch.from_numpy(self._shards.load(self._where[chosen])).to(self.device)
         if self.symmetries:
-            which = chance(self.seed, start, part=1).integers(0, 8, count)
             if self._upright is not None:
                 which[self._upright[self._where[chosen]] > 0] = 0
             images = orient(images, which)
@@ -81,12 +74,15 @@ class Pictures:
         chosen = np.linspace(0, len(self) - 1, count).round().astype(np.int64)
         return to_tensor(torch.from_numpy(self._shards.load(self._where[chosen])))
 
-    def _at(self, position: int) -> int:
-        epoch, place = divmod(position, len(self._where))
+    def _at(self, position: int) -> np.ndarray:
+        """Return which picture stands at a position of the stream, and in which orientation."""
+        n = len(self._where)
+        epoch, place = divmod(position, n)
         if epoch != self._epoch:
-            shuffle = chance(self.seed, epoch, part=2)
-            self._epoch, self._order = epoch, shuffle.permutation(len(self._where))
-        return int(self._order[place])
+            order = chance(self.seed, epoch, ORDER).permutation(n)
+            which = chance(self.seed, epoch, ORIENTATION).integers(0, 8, n)
+            self._epoch, self._order = epoch, np.stack([order, which], axis=1)
+        return self._order[place]
 
 
 def orient(images: Tensor, which: np.ndarray) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from mapmaker.errors import MissingPart
+from mapmaker.train.team import processes
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -32,8 +33,9 @@ def set_up(device: torch.device) -> None:
     # Dying activations become denormal numbers, and those are a hundred times slower on a CPU.
     torch.set_flush_denormal(True)
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(physical_cores())
+        torch.set_num_threads(max(1, physical_cores() // processes()[1]))
     if device.type == "cuda":
+        torch.cuda.set_device(processes()[0] % torch.cuda.device_count())
         torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True

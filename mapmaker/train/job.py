@@ -1,7 +1,8 @@
 """Setting a run up: its pictures, its nets, its memory plan, and the checkpoint it goes on from."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,12 +20,20 @@ from mapmaker.train.config import TrainConfig
 from mapmaker.train.data import Pictures
 from mapmaker.train.device import choose_device, choose_precision, environment, set_up
 from mapmaker.train.frames import write_sheet
-from mapmaker.train.memory import MemoryPlan, parse_memory, plan_memory
+from mapmaker.train.memory import (
+    AUTO_BATCH,
+    MemoryPlan,
+    machine_bytes,
+    parse_memory,
+    plan_memory,
+)
 from mapmaker.train.meter import Meter, Rhythm
 from mapmaker.train.recipes import Recipe
-from mapmaker.train.runs import Run, forget_after, record
-from mapmaker.train.state import FRAMES, State, generator_hash, new_state
+from mapmaker.train.runs import Run, beat, forget_after, record
+from mapmaker.train.state import FRAMES, State, generator_hash, new_state, set_rates
 from mapmaker.train.step import Pace
+from mapmaker.train.team import ALONE, Team, processes
+from mapmaker.train.watch import Watch
 from mapmaker.workspace import Dataset
 
 RESIDENT_SHARE = 0.25  # of the memory given, at most, for the data set
@@ -41,6 +50,10 @@ class Job:
     reals: list[Image.Image]
     total: float  # of unit, in which the budget is counted
     unit: str  # "kimg" | "min"
+    watch: Watch
+    team: Team = ALONE
+    checkpointing: bool = False
+    trouble: str = ""  # the last that the run was rolled back for
     meter: Meter = field(default_factory=Meter)
     ticks: Rhythm = field(default_factory=lambda: Rhythm(0.0))
     saves: Rhythm = field(default_factory=lambda: Rhythm(0.0))
@@ -55,6 +68,30 @@ class Job:
     def progress(self) -> float:
         """The share of the budget that is used, 0 to 1."""
         return min(1.0, self.done / self.total)
+
+    def new_watch(self) -> Watch:
+        """Return a watch that has seen nothing yet."""
+        return new_watch(self.run)
+
+    def use(self, pace: Pace, checkpointing: bool) -> None:
+        """Train at this pace from now on."""
+        self.pace, self.checkpointing = pace, checkpointing
+        for net in (self.state.nets.generator, self.state.nets.discriminator):
+            net.checkpointing = checkpointing
+
+    def beat(self, state: str, **more: Any) -> None:
+        """Write the heartbeat, in the process that leads."""
+        if self.team.leads:
+            figures = {"kimg": self.state.images / 1000, "total": self.total} | more
+            if self.state.attempt:
+                figures |= {"rollbacks": self.state.attempt, "rate": self.state.rate}
+                figures |= {"trouble": self.trouble}
+            beat(self.run, state, step=self.state.step, **figures)
+
+
+def new_watch(run: Run) -> Watch:
+    """Return a watch that has seen nothing yet."""
+    return Watch(young=run.config.young_steps, hinge=run.recipe.loss == "hinge")
 
 
 def measured(size: int) -> int:
@@ -83,8 +120,20 @@ def plan_run(config: TrainConfig, recipe: Recipe, pictures: int) -> MemoryPlan:
     return _plan(nets, config, recipe, device, precision, pictures)
 
 
-def set_up_job(run: Run, dataset: Dataset) -> Iterator[Event]:
-    """Make everything a run needs and return it as a Job (the generator's value)."""
+def begun_at(root: Path) -> tuple[str | None, list[str]]:
+    """Return the step folder a run goes on from, if any, and lines about corrupt ones."""
+    clean(root)
+    if not step_folders(root):
+        return None, []
+    folder, warnings = newest_good(root)
+    return folder.name, warnings
+
+
+def set_up_job(run: Run, dataset: Dataset, team: Team, begun: str | None) -> Iterator[Event]:
+    """Make everything a run needs and return it as a Job (the generator's value).
+
+    begun is the step folder to go on from. Only the team's first process writes.
+    """
     config, recipe = run.config, run.recipe
     device = choose_device(config.device)
     set_up(device)
@@ -94,11 +143,11 @@ def set_up_job(run: Run, dataset: Dataset) -> Iterator[Event]:
 
     # The nets, and what the memory carries.
     state = new_state(config.arch, config.size, recipe, device, config.seed)
-    plan = _plan(state.nets, config, recipe, device, precision, train_pictures)
-    pace = Pace(plan.micro_batch, plan.accumulate, precision)
-    for net in (state.nets.generator, state.nets.discriminator):
-        net.checkpointing = plan.checkpointing
+    plan = _plan(state.nets, config, recipe, device, precision, train_pictures, team.size)
+    pace, checkpointing = Pace(plan.micro_batch, plan.accumulate, precision, team.size), False
     yield Note(str(plan))
+    if team.size > 1:
+        yield Note(f"{team.size} processes train on {pace.batch} pictures a step, each as planned.")
     pictures = Pictures(
         shards,
         device=device,
@@ -109,14 +158,16 @@ def set_up_job(run: Run, dataset: Dataset) -> Iterator[Event]:
     )
 
     # Go on from the last good checkpoint.
-    clean(run.root)
-    if step_folders(run.root):
-        folder, warnings = newest_good(run.root)
-        yield from map(Note, warnings)
-        before = load_checkpoint(folder, state)
-        pace = _keep_pace(before, pace)
-        yield Note(f"Loaded {folder.name}: {state.images / 1000:.2f} kimg.")
-    forget_after(run, state.step, state.images)
+    watch = new_watch(run)
+    if begun is not None:
+        before = load_checkpoint(run.root / begun, state)
+        set_rates(state, recipe)
+        watch.recall(watch.memory() | dict(before.watch))
+        checkpointing = before.checkpointing
+        yield Note(f"Loaded {begun}: {state.images / 1000:.2f} kimg.")
+        if before.pace.world != team.size:
+            yield Note(f"It was trained by {before.pace.world} and goes on with {team.size}.")
+        pace = _keep_pace(before.pace, pace)
 
     # Say what this run is.
     reals = [to_picture(image) for image in pictures.first(measured(config.size))]
@@ -129,10 +180,14 @@ def set_up_job(run: Run, dataset: Dataset) -> Iterator[Event]:
         "generator": generator_hash(state.nets),
         "options": state.nets.options,
     }
-    record(run, header, env, data)
-    write_sheet(run.root / "reals.webp", reals[:FRAMES])
+    if team.leads:
+        forget_after(run, state.step, state.images)
+        record(run, header, env, data)
+        write_sheet(run.root / "reals.webp", reals[:FRAMES])
     unit, total = _budget(config, train_pictures)
-    return Job(run, state, pictures, pace, reals, total, unit)
+    job = Job(run, state, pictures, pace, reals, total, unit, watch, team)
+    job.use(pace, checkpointing or plan.checkpointing)
+    return job
 
 
 def data_card(dataset: Dataset, size: int, train_pictures: int) -> dict[str, Any]:
@@ -163,12 +218,15 @@ def _plan(
     device: torch.device,
     precision: str,
     pictures: int,
+    processes_in_all: int = 1,
 ) -> MemoryPlan:
     memory = parse_memory(config.memory)
+    if device.type == "cpu":  # processes of one machine share what it has
+        memory = min(memory, machine_bytes(device) // processes()[1])
     data = pictures * 3 * config.size**2
     return plan_memory(
         nets,
-        batch=config.batch_size,
+        batch=_batch_of_each(config, device, processes_in_all),
         memory_bytes=memory,
         precision=precision,
         ema=recipe.ema > 0,
@@ -178,9 +236,23 @@ def _plan(
     )
 
 
+def _batch_of_each(config: TrainConfig, device: torch.device, processes_in_all: int) -> int | None:
+    """Return how many pictures a step each process takes, or None for what its memory carries."""
+    if processes_in_all == 1:
+        return config.batch_size
+    whole = config.batch_size or AUTO_BATCH[device.type]
+    if config.batch_size is not None and whole % processes_in_all:
+        raise BadConfig(
+            f"A batch of {whole} cannot be shared by {processes_in_all} processes.",
+            hint=f"Give --batch {whole - whole % processes_in_all or processes_in_all}.",
+        )
+    return max(1, whole // processes_in_all)
+
+
 def _keep_pace(before: Pace, now: Pace) -> Pace:
     """Return the pace a run goes on at: as before, bit for bit, where today's plan allows that."""
-    same = (before.batch, before.precision) == (now.batch, now.precision)
+    same = replace(before, micro_batch=1, accumulate=1) == replace(now, micro_batch=1, accumulate=1)
+    same = same and before.batch == now.batch
     return before if same and before.micro_batch <= now.micro_batch else now
 
 

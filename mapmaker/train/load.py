@@ -13,20 +13,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mapmaker.errors import BadConfig, MapmakerError, UnsafeInput
-from mapmaker.files import atomic_file, read_json, sha256_of, write_atomic
-from mapmaker.models import build
-from mapmaker.train.checkpoint import (
-    COUNTERS,
-    MODEL,
-    check_same_net,
-    check_sums,
-    load_tensors,
-    newest_good,
-)
+from mapmaker.errors import MapmakerError, UnsafeInput
+from mapmaker.files import atomic_file, read_plain, sha256_of, write_atomic
+from mapmaker.models import Nets, build
+from mapmaker.train.checkpoint import MODEL, check_same_net, check_sums, newest_good
+from mapmaker.train.counters import read_counters
 from mapmaker.train.frames import draw, write_sheet
-from mapmaker.train.recipes import structure_hash
 from mapmaker.train.runs import read_header
+from mapmaker.train.state import generator_hash
+from mapmaker.train.tensors import load_tensors
 
 WEIGHTS, CARD, SAMPLES = "generator.safetensors", "card.toml", "samples.webp"
 _SAMPLE_SEED = 0
@@ -50,11 +45,15 @@ def load_generator(folder: Path, step: Path | None = None) -> tuple[nn.Module, d
         step, warnings = newest_good(folder)
     else:
         check_sums(step)
-    counters = read_json(step / COUNTERS)
-    tensors = load_tensors(step / MODEL)
-    prefix = "G_ema." if counters.get("ema") else "G."
+    counters = read_counters(step).plain()
+    nets = _nets(step, counters)
+    parts = {"G": nets.generator, "D": nets.discriminator}
+    parts |= {"G_ema": nets.generator} if counters["ema"] else {}
+    wanted = {f"{k}.{name}": v for k, net in parts.items() for name, v in net.state_dict().items()}
+    tensors = load_tensors(step / MODEL, wanted)
+    prefix = "G_ema." if counters["ema"] else "G."
     own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-    generator, latent_shape = _fill(step, counters, own)
+    generator, latent_shape = _fill(nets, own)
     return generator, {
         "arch": counters["arch"],
         "size": counters["size"],
@@ -84,7 +83,7 @@ def publish(run: Path, folder: Path, card_fields: Mapping[str, Any] | None = Non
     with atomic_file(folder / WEIGHTS) as beside:
         save_file({k: v.contiguous() for k, v in tensors.items()}, beside)
         beside.chmod(0o644)
-    net, _ = _fill(folder / WEIGHTS, facts, _single(tensors))
+    net, _ = _fill(_nets(folder / WEIGHTS, facts), _single(tensors))
     fixed = torch.Generator().manual_seed(_SAMPLE_SEED)
     latents = torch.randn(16, *facts["latent_shape"], generator=fixed)
     write_sheet(folder / SAMPLES, draw(net, latents, "fp32", 4))
@@ -105,9 +104,9 @@ def publish(run: Path, folder: Path, card_fields: Mapping[str, Any] | None = Non
 def _from_card(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     path = folder / CARD
     try:
-        card = tomllib.loads(path.read_text(encoding="utf-8"))
+        card = tomllib.loads(read_plain(path))
         wanted = {name: card[name] for name in ("arch", "size", "sha256")}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
+    except (tomllib.TOMLDecodeError, RecursionError, KeyError) as error:
         raise UnsafeInput(f"{path} is no checkpoint's card: {error}.") from error
     weights = folder / WEIGHTS
     hint = "Install mapmaker again, or fetch the checkpoint again."
@@ -115,7 +114,9 @@ def _from_card(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
         raise UnsafeInput(f"{weights} is missing.", hint=hint)
     if sha256_of(weights) != wanted["sha256"]:
         raise UnsafeInput(f"{weights} is corrupt: its sha256 is not the card's.", hint=hint)
-    generator, latent_shape = _fill(weights, card, _single(load_tensors(weights)))
+    nets = _nets(weights, card)
+    tensors = load_tensors(weights, nets.generator.state_dict(), halves=True)
+    generator, latent_shape = _fill(nets, _single(tensors))
     return generator, {"warnings": [], **card, "latent_shape": list(latent_shape)}
 
 
@@ -123,21 +124,17 @@ def _single(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
 
 
-def _fill(
-    where: Path, facts: Mapping[str, Any], tensors: dict[str, Tensor]
-) -> tuple[nn.Module, tuple[int, ...]]:
-    """Return the net `facts` describe with `tensors` in it, built without random weights."""
+def _nets(where: Path, facts: Mapping[str, Any]) -> Nets:
+    """Return the nets `facts` describe, without storage. Raises BadConfig for another version's."""
     with torch.device("meta"):
         nets = build(facts["arch"], facts["size"], facts.get("options") or {})
-    shapes = {k: list(v.shape) for k, v in nets.generator.state_dict().items()}
     if facts.get("generator"):
-        made = {"arch": nets.arch, "size": nets.size, "options": nets.options, "shapes": shapes}
-        check_same_net(where, facts, nets.arch, nets.size, structure_hash(made))
-    if {k: list(v.shape) for k, v in tensors.items()} != shapes:
-        raise BadConfig(
-            f"{where} does not hold a {facts['arch']} at {facts['size']} px: its layers differ.",
-            hint="Use the version of mapmaker it was made with.",
-        )
+        check_same_net(where, facts, nets.arch, nets.size, generator_hash(nets))
+    return nets
+
+
+def _fill(nets: Nets, tensors: dict[str, Tensor]) -> tuple[nn.Module, tuple[int, ...]]:
+    """Return the generator with `tensors` in it, in eval mode, and its latents' shape."""
     nets.generator.load_state_dict(tensors, assign=True)
     generator = nets.generator.requires_grad_(False).eval()
     return generator, nets.latent_shape

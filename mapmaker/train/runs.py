@@ -1,12 +1,13 @@
 """A run's folder: which one a command means, what is recorded in it, and how far it has come.
 
 checkpoints/<run>/  config.toml recipe.toml env.json data.json metrics.jsonl status.json
-                    frames/ reals.webp losses.png latest best step-*/
+                    events.jsonl frames/ reals.webp losses.png latest best step-*/
 """
 
 import json
 import os
 import time
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,8 +16,16 @@ from typing import Any
 import tomli_w
 
 from mapmaker.config import fingerprint, from_table, from_toml, to_toml
-from mapmaker.errors import BadConfig, MapmakerError, MissingPart
-from mapmaker.files import read_json, read_lines, write_atomic, write_json, write_lines
+from mapmaker.errors import BadConfig, MapmakerError, MissingPart, UnsafeInput
+from mapmaker.files import (
+    append_line,
+    read_json,
+    read_lines,
+    read_plain,
+    write_atomic,
+    write_json,
+    write_lines,
+)
 from mapmaker.registry import unknown
 from mapmaker.train.config import TrainConfig, changed
 from mapmaker.train.recipes import Recipe, find_recipe
@@ -150,16 +159,12 @@ def read_config(root: Path) -> TrainConfig:
 
 
 def _tables(root: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    import tomllib
-
-    from mapmaker.errors import UnsafeInput
-
     path = root / "config.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_plain(path))
         header = table.pop("run")
         return table, {"dataset": header["dataset"], **header}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (tomllib.TOMLDecodeError, RecursionError, KeyError, TypeError) as error:
         raise UnsafeInput(f"{path} is no run's config: {error}.", hint="Restore it.") from error
 
 
@@ -178,6 +183,12 @@ def beat(run: Run, state: str, **figures: Any) -> None:
     """Write the heartbeat: status.json with the state, this process and the figures."""
     row = {"state": state, "pid": os.getpid(), "at": round(time.time(), 1), **figures}
     write_json(run.root / "status.json", row)
+
+
+def note_event(run: Run, kind: str, step: int, **facts: Any) -> None:
+    """Write a line of events.jsonl: what the run did about trouble, and when."""
+    row = {"event": kind, "step": step, "at": round(time.time(), 1), **facts}
+    append_line(run.root / "events.jsonl", row)
 
 
 def forget_after(run: Run, step: int, images: int) -> None:

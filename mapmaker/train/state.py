@@ -31,6 +31,8 @@ class State:
     images: int = 0
     seconds: float = 0.0
     best: float = math.inf  # lowest distance so far, see score.py
+    rate: float = 1.0  # what the recipe's learning rates are multiplied by
+    attempt: int = 0  # how often the run was rolled back, see watch.py
 
     def latents(self, count: int) -> Tensor:
         """Return `count` latents from torch's default generator, on the device."""
@@ -66,6 +68,13 @@ def new_state(arch: str, size: int, recipe: Recipe, device: torch.device, seed: 
     return State(nets, ema, adams[0], adams[1], torch.zeros(2, device=device), device)
 
 
+def set_rates(state: State, recipe: Recipe) -> None:
+    """Give the optimisers the recipe's learning rates, lowered as the state says."""
+    for adam, rate in ((state.adam_g, recipe.lr_g), (state.adam_d, recipe.lr_d)):
+        for group in adam.param_groups:
+            group["lr"] = rate * state.rate
+
+
 def structure(nets: Nets) -> dict[str, Any]:
     """Return what makes two generators the same net: arch, size, options and every shape."""
     shapes = {k: list(v.shape) for k, v in nets.generator.state_dict().items()}
@@ -95,6 +104,16 @@ def optimiser_tensors(state: State) -> dict[str, Tensor]:
     return named
 
 
+def optimiser_like(state: State) -> dict[str, Tensor]:
+    """Return what `optimiser_tensors` gives once every parameter has moved, as shapes alone."""
+    named = {"anchors": torch.empty(2, device="meta")}
+    for key, parameter, _ in _moments(state):
+        named[f"{key}|step"] = torch.empty((), device="meta")
+        for name in ("exp_avg", "exp_avg_sq"):
+            named[f"{key}|{name}"] = torch.empty(parameter.shape, device="meta")
+    return named
+
+
 def restore(state: State, model: Mapping[str, Tensor], optimiser: Mapping[str, Tensor]) -> None:
     """Put saved tensors into the state, each in the memory layout its parameter has."""
     for prefix, net in state.modules().items():
@@ -110,7 +129,7 @@ def restore(state: State, model: Mapping[str, Tensor], optimiser: Mapping[str, T
         # A fused Adam walks weights and moments side by side in memory: their strides must agree.
         moments[parameter] = {
             name: torch.empty_like(parameter, requires_grad=False).copy_(value)
-            if value.shape == parameter.shape
+            if name != "step"
             else value.to(state.device)
             for name, value in saved.get(key, {}).items()
         }
