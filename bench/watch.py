@@ -25,6 +25,7 @@ from mapmaker.train.watch import EXPLODES, LEAST, MEMORY, spread
 from mapmaker.workspace import Workspace
 
 CPU = torch.device("cpu")
+NETS = (("dcgan", "notes"), ("dcgan", "recommended"), ("fewshot", "recommended"))
 
 
 def watch(args: argparse.Namespace, arch: str, name: str, seed: int) -> dict:
@@ -81,7 +82,7 @@ def main() -> None:
     set_up(CPU)
     rows = []
     for seed in range(args.seeds):
-        for arch, name in (("dcgan", "notes"), ("dcgan", "recommended"), ("fewshot", "recommended")):
+        for arch, name in NETS:
             rows.append(watch(args, arch, name, seed))
             print(json.dumps(rows[-1]), flush=True)
     args.out.write_text(json.dumps(rows, indent=1) + "\n")

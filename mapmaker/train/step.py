@@ -105,7 +105,9 @@ def train_step(
         torch.stack([figures["logit_real"], figures["logit_fake"]]), 1 - LECAM_DECAY
     )
 
-    figures |= team.add_up(state.nets.generator, _generator(turn, kept))
+    # Both nets' statistics are averaged last: the generator's turn moved the discriminator's too.
+    both = (state.nets.generator, state.nets.discriminator)
+    figures |= team.add_up(state.nets.generator, _generator(turn, kept), both)
     figures["grad_g"] = _norm(state.nets.generator)
     state.adam_g.step()
 

@@ -10,7 +10,7 @@ larger than these.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -39,10 +39,13 @@ class Team:
         """Whether this is the process that writes and speaks."""
         return self.rank == 0
 
-    def add_up(self, net: nn.Module, figures: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Sum net's gradients and the figures over all processes; average its running statistics.
+    def add_up(
+        self, net: nn.Module, figures: dict[str, Tensor], moved: Sequence[nn.Module] = ()
+    ) -> dict[str, Tensor]:
+        """Sum net's gradients and the figures over all processes, and return the figures.
 
-        Returns the figures. Raises MapmakerError when a process is gone.
+        The running statistics of the nets `moved` are averaged. Raises MapmakerError when a process
+        is gone.
         """
         return figures
 
@@ -68,11 +71,14 @@ class Several(Team):
         backend = "nccl" if device.type == "cuda" else "gloo"
         self._tensors: Any = dist.new_group(backend=backend, timeout=wait)
 
-    def add_up(self, net: nn.Module, figures: dict[str, Tensor]) -> dict[str, Tensor]:
+    def add_up(
+        self, net: nn.Module, figures: dict[str, Tensor], moved: Sequence[nn.Module] = ()
+    ) -> dict[str, Tensor]:
         grads = [p.grad for p in net.parameters() if p.grad is not None]
         means = [
             value
-            for name, value in net.named_buffers()
+            for other in moved
+            for name, value in other.named_buffers()
             if name.rpartition(".")[2] in ("running_mean", "running_var")
         ]
         sent = [*grads, *(value / self.size for value in means), *figures.values()]
