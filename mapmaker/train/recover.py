@@ -31,9 +31,8 @@ def roll_back(job: Job, trouble: Diverged) -> Iterator[Event]:
     run begins anew. The second time, steps meet other random numbers (see chance.py). Raises
     `trouble` once the run has been rolled back `config.rollbacks` times.
     """
-    state, most = job.state, job.run.config.rollbacks
-    step, seconds = state.step, state.seconds
-    rate, attempt = RATE * state.rate, state.attempt + 1
+    most, step, seconds = job.run.config.rollbacks, job.state.step, job.state.seconds
+    rate, attempt = RATE * job.state.rate, job.state.attempt + 1
     if attempt > most:
         if most and str(trouble):
             trouble.args = (f"{trouble} The run was rolled back {most} times before.",)
@@ -64,18 +63,24 @@ def squeeze(job: Job, words: str) -> Iterator[Event]:
 
     Raises MissingPart when nothing smaller is possible, or when other processes would wait.
     """
-    state = job.state
-    step, rate, attempt = state.step, state.rate, state.attempt
-    plan = smaller(job.pace, state.nets.generator.checkpointing)
+    step, rate, attempt = job.state.step, job.state.rate, job.state.attempt
+    plan = smaller(job.pace, job.checkpointing)
+    alone = "and no smaller plan would do"
+    where = alone if job.team.size == 1 else "in one of several processes"
+    too_little = MissingPart(
+        f"Out of memory at step {step}, {where} ({words}); the last checkpoint is kept.",
+        hint="Close other programs, or give a smaller --memory, --batch or --size.",
+    )
     if plan is None or job.team.size > 1:
-        least = "even one picture at a time" if plan is None else "in one of several processes"
-        raise MissingPart(
-            f"Out of memory at step {step}, {least} ({words}); the last checkpoint is kept.",
-            hint="Close other programs, or give a smaller --memory, --batch or --size.",
-        )
+        raise too_little
     job.pace, job.checkpointing = plan
     folders = step_folders(job.run.root)
-    _restart(job, newest_good(job.run.root)[0].name if folders else None)
+    try:
+        _restart(job, newest_good(job.run.root)[0].name if folders else None)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise too_little from error
     state = job.state
     if state.attempt < attempt:  # the checkpoint is older than a rollback to it
         state.rate, state.attempt = rate, attempt
@@ -120,17 +125,17 @@ def out_of_memory(error: BaseException) -> str:
 def _restart(job: Job, folder: str | None) -> None:
     """Put a checkpoint's state back, or that of the beginning; the nets are built anew for it."""
     run, device = job.run, job.state.device
+    for adam in (job.state.adam_g, job.state.adam_d):  # the largest of what is not needed any more
+        adam.zero_grad(set_to_none=True)
+        adam.state.clear()
+    gc.collect()
     if folder is None:
-        del job.state
-        gc.collect()
         job.state = new_state(run.config.arch, run.config.size, run.recipe, device, run.config.seed)
         job.watch.recall(job.new_watch().memory())
     else:
         counters = load_checkpoint(run.root / folder, job.state)
         job.watch.recall(job.new_watch().memory() | dict(counters.watch))
     job.use(job.pace, job.checkpointing)
-    for net in (job.state.nets.generator, job.state.nets.discriminator):
-        net.zero_grad(set_to_none=True)
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -1,0 +1,161 @@
+"""Short of memory or of disk while a run is on its way: smaller, or stopped with nothing lost."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from run_tools import home, train_words  # noqa: F401
+from train_tools import metrics, packed, small_state, weights_sha256  # noqa: F401
+
+from mapmaker.errors import MissingPart
+from mapmaker.train.checkpoint import newest_good, save_checkpoint
+from mapmaker.train.recover import out_of_memory, smaller
+from mapmaker.train.step import Pace
+
+# Run in a process of its own: once the plan is made, the process may grow by so much and no more.
+SHORT = """
+import resource, sys
+from pathlib import Path
+from mapmaker.errors import MapmakerError
+from mapmaker.events import Note
+from mapmaker.train import TrainConfig, train
+from mapmaker.workspace import Workspace
+
+home, batch, kimg, room_mb = Path(sys.argv[1]), *sys.argv[2:5]
+config = TrainConfig(size=32, batch=batch, kimg=float(kimg), recipe=str(home / "wide.toml"),
+                     device="cpu", precision="fp32", name="run", tick_kimg=float(kimg))
+workspace = Workspace(home)
+try:
+    for event in train(workspace, workspace.dataset("maps"), config):
+        if isinstance(event, Note):
+            print(event.text, flush=True)
+            if event.text.startswith("Memory:"):
+                pages = int(Path("/proc/self/statm").read_text().split()[0])
+                limit = pages * resource.getpagesize() + int(room_mb) * 2**20
+                resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+except MapmakerError as error:
+    print(error, error.hint)
+    sys.exit(error.exit_code)
+"""
+WIDE = """
+ema = 0.9
+[options]
+channels = {channels}
+channels2 = {channels}
+d_depth = 3
+latent = "spatial"
+"""
+
+
+def short(home: Path, channels: int, batch: int, kimg: float, room_mb: int) -> tuple[int, str]:  # noqa: F811
+    """Train where memory runs out, and return the exit code and what was said."""
+    (home / "wide.toml").write_text(WIDE.format(channels=channels))
+    env = os.environ | {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+    env["PYTHONPATH"] = os.pathsep.join(sys.path)
+    words = [sys.executable, "-c", SHORT, str(home), str(batch), str(kimg), str(room_mb)]
+    child = subprocess.run(words, env=env, capture_output=True, text=True, timeout=200)
+    return child.returncode, child.stdout + child.stderr
+
+
+def test_out_of_memory_is_answered_with_a_smaller_plan(home: Path) -> None:  # noqa: F811
+    """A real failed allocation: the batch stays, micro-batches get smaller, the run ends well."""
+    code, said = short(home, channels=32, batch=128, kimg=0.256, room_mb=40)
+
+    run = home / "checkpoints" / "run"
+    assert code == 0, said
+    assert "Out of memory at step 0: the run goes on from step 0 with" in said
+    pace = json.loads((run / "step-00000002" / "state.json").read_text())["pace"]
+    assert pace["micro_batch"] < 128 and pace["micro_batch"] * pace["accumulate"] == 128
+    rows = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+    assert {row["event"] for row in rows} == {"out of memory"} and metrics(run)[-1]["step"] == 2
+
+
+def test_no_smaller_plan_is_exit_code_5(home: Path) -> None:  # noqa: F811
+    """When one picture at a time is too much, the run ends with exit code 5 and a remedy."""
+    code, said = short(home, channels=256, batch=1, kimg=0.004, room_mb=24)
+
+    assert code == 5, said
+    assert "no smaller plan would do" in said and "smaller --memory, --batch or --size" in said
+
+
+def test_a_plan_shrinks_step_by_step() -> None:
+    """First activations are computed twice, then the micro-batch falls to the next divisor."""
+    pace, twice = Pace(6, 2, "bf16"), False
+    seen = []
+    while (found := smaller(pace, twice)) is not None:
+        pace, twice = found
+        seen.append((pace.micro_batch, pace.accumulate, twice))
+
+    assert seen == [(6, 2, True), (4, 3, True), (3, 4, True), (2, 6, True), (1, 12, True)]
+
+
+def test_only_memory_is_taken_for_memory() -> None:
+    """The allocators' own errors are known; any other RuntimeError stays a bug."""
+    with pytest.raises(RuntimeError) as real:
+        torch.empty(2**60)
+
+    assert "allocate" in out_of_memory(real.value)
+    assert out_of_memory(MemoryError()) and out_of_memory(torch.OutOfMemoryError("CUDA out of"))
+    assert not out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 3 MB. Skipped where this user may not mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting a small disk needs root and a system that lets it mount")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(small_disk: Path, tmp_path: Path) -> None:
+    """On a disk that is really full, a save ends with exit code 5 and leaves the last one whole."""
+    run, state = small_disk / "run", small_state()
+    run.mkdir()
+    state.step = 1
+    save_checkpoint(run, state, Pace(4, 1, "fp32"))
+    before = weights_sha256(run)
+    with pytest.raises(OSError), (small_disk / "ballast").open("wb") as ballast:
+        while True:
+            ballast.write(bytes(2**16))
+            ballast.flush()
+    state.step = 2
+
+    with pytest.raises(MissingPart) as error:
+        save_checkpoint(run, state, Pace(4, 1, "fp32"))
+
+    assert error.value.exit_code == 5 and error.value.hint
+    assert weights_sha256(run) == before and newest_good(run)[0].name == "step-00000001"
+    assert not list(run.glob(".step*"))
+
+
+def test_a_file_that_may_not_grow_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    """The same where the system refuses in the middle of the weights' file (ulimit -f)."""
+    run, state = tmp_path / "run", small_state()
+    run.mkdir()
+    state.step = 1
+    save_checkpoint(run, state, Pace(4, 1, "fp32"))
+    before, least = weights_sha256(run), resource.getrlimit(resource.RLIMIT_FSIZE)
+    state.step = 2
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, least[1]))
+    try:
+        with pytest.raises(MissingPart, match=r"larger than files may be|disk is full") as error:
+            save_checkpoint(run, state, Pace(4, 1, "fp32"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, least)
+
+    assert error.value.exit_code == 5
+    assert weights_sha256(run) == before and newest_good(run)[0].name == "step-00000001"
+    assert not list(run.glob(".step*"))
