@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mapmaker.errors import MapmakerError, UnsafeInput
-from mapmaker.files import read_json
+from mapmaker.files import read_plain, read_plain_json
 
 _STEP = re.compile(r"step-(\d{8,})")
 
@@ -20,7 +20,7 @@ def weights_of(folder: Path) -> dict[str, Any]:
     card = folder / "card.toml"
     try:
         if card.is_file():
-            facts = tomllib.loads(card.read_text(encoding="utf-8"))
+            facts = tomllib.loads(read_plain(card))
             return facts | {"sha256": str(facts["sha256"])}
         steps = {int(m[1]): p for p in folder.glob("step-*") if (m := _STEP.fullmatch(p.name))}
         if not steps:
@@ -29,10 +29,10 @@ def weights_of(folder: Path) -> dict[str, Any]:
                 hint="Train it for a minute: `mapmaker train`.",
             )
         newest = steps[max(steps)]
-        lines = (newest / "SHA256SUMS").read_text().splitlines()
+        lines = read_plain(newest / "SHA256SUMS").splitlines()
         sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
-        return read_json(newest / "state.json") | {"sha256": sums["model.safetensors"]}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, ValueError, OSError) as error:
+        return read_plain_json(newest / "state.json") | {"sha256": sums["model.safetensors"]}
+    except (tomllib.TOMLDecodeError, RecursionError, KeyError, TypeError, ValueError) as error:
         raise UnsafeInput(
             f"{folder} does not say which weights it holds: {error}.",
             hint="Restore it from a copy.",
