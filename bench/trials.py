@@ -55,10 +55,15 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The pictures of one trial, uint8 (N, H, W, 3): to learn from, and to be measured against."""
+    """The pictures of one trial, uint8 (N, H, W, 3): to learn from, and to be measured against.
+
+    groups: the source map of each training picture. cell_px: the side of a square of the grid.
+    """
 
     train: Any
     held_out: Any
+    groups: Any
+    cell_px: float
 
 
 def read_data(home: Path, dataset: str, trial: Trial) -> Data:
@@ -69,7 +74,7 @@ def read_data(home: Path, dataset: str, trial: Trial) -> Data:
 
     shards = open_shards(home / "datasets" / dataset / "shards" / str(trial.size))
     kinds = _kinds(home / "kinds.json") if trial.kinds else {}
-    sides = []
+    sides, groups = [], None
     for split in ("train", "held-out"):
         indices = np.asarray(shards.indices(split))
         if trial.kinds:
@@ -78,8 +83,11 @@ def read_data(home: Path, dataset: str, trial: Trial) -> Data:
         if split == "train" and trial.pictures:
             chance = np.random.Generator(np.random.Philox(key=trial.seed))
             indices = np.sort(chance.permutation(indices)[: trial.pictures])
+        if split == "train":
+            groups = shards.column("group")[indices].astype(np.int64)
         sides.append(shards.load(indices))
-    return Data(*sides)
+    cells = shards.column("cell_px")
+    return Data(*sides, groups, float(np.median(cells[cells > 0])) if (cells > 0).any() else 0.0)
 
 
 def _kinds(path: Path) -> dict[str, str]:
@@ -271,7 +279,8 @@ def judge(trial: Trial, home: Path, dataset: str, folder: Path) -> dict[str, flo
     data, side = read_data(home, dataset, trial), trial.judge or trial.size
     with np.load(folder / "samples.npz") as file:
         sets = [shrunk(a, side) for a in (file["samples"], data.train, data.held_out)]
-    figures = measure(*sets)
+    cell = data.cell_px * side / trial.size
+    figures = measure(*sets, cell_px=cell or None, groups=data.groups)
     path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return figures
 
