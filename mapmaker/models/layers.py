@@ -90,7 +90,7 @@ class _Gate(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:  # type: ignore[override]
         (grad,) = grad_outputs
         out, gate = ctx.saved_tensors
         n, half, height, width = out.shape
