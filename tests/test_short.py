@@ -65,15 +65,15 @@ def short(home: Path, channels: int, batch: int, kimg: float, room_mb: int) -> t
 
 def test_out_of_memory_is_answered_with_a_smaller_plan(home: Path) -> None:  # noqa: F811
     """A real failed allocation: the batch stays, micro-batches get smaller, the run ends well."""
-    code, said = short(home, channels=32, batch=128, kimg=0.256, room_mb=40)
+    code, said = short(home, channels=32, batch=320, kimg=0.32, room_mb=150)
 
     run = home / "checkpoints" / "run"
     assert code == 0, said
     assert "Out of memory at step 0: the run goes on from step 0 with" in said
-    pace = json.loads((run / "step-00000002" / "state.json").read_text())["pace"]
-    assert pace["micro_batch"] < 128 and pace["micro_batch"] * pace["accumulate"] == 128
+    pace = json.loads((run / "step-00000001" / "state.json").read_text())["pace"]
+    assert pace["micro_batch"] < 320 and pace["micro_batch"] * pace["accumulate"] == 320
     rows = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
-    assert {row["event"] for row in rows} == {"out of memory"} and metrics(run)[-1]["step"] == 2
+    assert {row["event"] for row in rows} == {"out of memory"} and metrics(run)[-1]["step"] == 1
 
 
 def test_no_smaller_plan_is_exit_code_5(home: Path) -> None:  # noqa: F811

@@ -119,21 +119,29 @@ def test_a_collapse_is_no_good_checkpoint(workspace: Workspace) -> None:  # noqa
     assert load_generator(run)[1]["step"] == metrics(run)[-1]["step"] < 64
 
 
-def test_a_run_that_fell_from_the_start_begins_anew(workspace: Workspace) -> None:  # noqa: F811
-    """Without any good checkpoint a collapse takes the run back to its beginning, at half the rate.
+def test_a_run_without_a_good_checkpoint_begins_anew(workspace: Workspace) -> None:  # noqa: F811
+    """Flat from its first tick on, a run is rolled back to its beginning, and leaves no checkpoint.
 
-    There it goes well: the same recipe that collapses at its own rate ends with diverse pictures.
+    Without averaging, four steps of `notes` leave all pictures grey; no step is young here.
     """
-    path = recipe(workspace, "flat", "lr_g = 1.0\n")
-    fields = {"tick_kimg": 0.096, "save_kimg": 0.096, "kimg": 0.096, "recipe": path}
+    path = recipe(workspace, "flat", 'base = "notes"\n')
+    text = Path(path).read_text()
+    Path(path).write_text(text.replace("ema = 0.9", "ema = 0.0"))
 
-    said = run_all(workspace, **fields, young_steps=0)
+    said, error = until_it_fails(
+        workspace, **STEADY, kimg=0.064, recipe=path, rollbacks=1, young_steps=0
+    )
 
     run = workspace.run("run")
-    assert [(row["step"], row["to"]) for row in rolled_back(run)] == [(24, 0)]
+    assert isinstance(error, Collapsed) and "rolled back 1 times before" in str(error)
     assert any("goes on from its beginning" in e.text for e in said if isinstance(e, Note))
-    assert done(said).data["step"] == 24
-    assert metrics(run)[-1]["spread"] > 0.1 and metrics(run)[-1]["rate"] == 0.5
+    assert [(row["step"], row["to"]) for row in rolled_back(run)] == [(4, 0)]
+    assert not step_folders(run) and not metrics_of(run)
+
+
+def metrics_of(run: Path) -> list[dict]:
+    """Return the rows of metrics.jsonl, which a run without a good tick does not have."""
+    return metrics(run) if (run / "metrics.jsonl").exists() else []
 
 
 def test_a_lower_rate_saves_a_run_and_repeats_to_the_bit(workspace: Workspace) -> None:  # noqa: F811

@@ -45,7 +45,8 @@ def run(workspace: Workspace, dataset: Dataset, config: TrainConfig) -> Iterator
     """Train and yield how it goes; see `mapmaker.train.train`."""
     with joined(choose_device(config.device)) as team:
         events = _run(workspace, dataset, config, team)
-        yield from events if team.leads else _silently(events, team)
+        done = yield from events if team.leads else _silently(events, team)
+    yield done  # once the team has parted: whoever draws it looks no further
 
 
 def _run(
@@ -65,15 +66,17 @@ def _run(
                 job.beat("stopped" if isinstance(error, Stopped) else "failed", reason=str(error))
             raise
         job.beat("finished")
-    yield _done(job)
+    return _done(job)
 
 
 def _silently(events: Iterator[Event], team: Team) -> Iterator[Event]:
     """Follow a run that the first process speaks for; what goes wrong here alone is said here."""
     try:
-        for event in events:
-            if isinstance(event, Done):
-                yield Done(event.stage, "", event.data)
+        while True:
+            next(events)
+    except StopIteration as end:
+        yield from ()
+        return Done(end.value.stage, "", end.value.data)
     except MapmakerError as error:
         if str(error):
             error.args = (f"Process {team.rank} of {team.size}: {error}",)

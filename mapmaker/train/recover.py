@@ -112,12 +112,19 @@ def out_of_memory(error: BaseException) -> str:
     """Return in a few words what could not be allocated, or nothing when that is not the trouble.
 
     A CPU's allocators say so in several ways: torch's by a RuntimeError, numpy and Python by a
-    MemoryError, C++ by std::bad_alloc, which torch hands on as a RuntimeError too.
+    MemoryError, C++ by std::bad_alloc, which torch hands on as a RuntimeError too; oneDNN, short of
+    room for its own code, says that it could not create a primitive.
     """
     text = str(error) or type(error).__name__
     known = isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
         words in text
-        for words in ("can't allocate memory", "out of memory", "bad_alloc", "bad allocation")
+        for words in (
+            "can't allocate memory",
+            "out of memory",
+            "bad_alloc",
+            "bad allocation",
+            "could not create a primitive",
+        )
     )
     return text.splitlines()[0][:160] if known else ""
 

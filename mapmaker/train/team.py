@@ -29,6 +29,10 @@ PEER_WAIT_S = 600.0
 PACKING_WAIT_S = 12 * 3600.0
 
 
+class PeerGone(MapmakerError):
+    """Another process of the team has died or hangs."""
+
+
 class Team:
     """This process among those that train the run; alone by default."""
 
@@ -44,8 +48,7 @@ class Team:
     ) -> dict[str, Tensor]:
         """Sum net's gradients and the figures over all processes, and return the figures.
 
-        The running statistics of the nets `moved` are averaged. Raises MapmakerError when a process
-        is gone.
+        The running statistics of the nets `moved` are averaged. Raises PeerGone for a lost peer.
         """
         return figures
 
@@ -144,9 +147,16 @@ def joined(device: torch.device) -> Iterator[Team]:
             f"The processes of this run do not find each other: {error}.",
             hint="Start them with torchrun, and let the machines reach each other.",
         ) from error
-    yield team
-    # Not after an error: a peer that is gone would be waited for.
-    dist.destroy_process_group()
+    gone = False
+    try:
+        yield team
+    except PeerGone:
+        gone = True
+        raise
+    finally:
+        # Its threads must not outlive the interpreter. NCCL would wait for a peer that is gone.
+        if not (gone and device.type == "cuda"):
+            dist.destroy_process_group()
 
 
 def quiet(error: MapmakerError) -> MapmakerError:
@@ -160,7 +170,7 @@ def _peers() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise MapmakerError(
+        raise PeerGone(
             "Another process of this run is gone, so this one stops too;"
             " the last checkpoint is kept.",
             hint="Start torchrun again: the same command goes on from there.",

@@ -31,8 +31,8 @@ from torch import Tensor
 
 from mapmaker.errors import Collapsed, Diverged, NotFinite
 
-# Healthy runs stay far below: of dcgan and fewshot at 64 px no loss passed 12 and no gradient 30
-# times its median for more than three steps running (docs/training.md has the command).
+# Healthy runs stay far below: over 600 steps at 64 px the largest loss was 4.3, and a gradient was
+# 28 times its median once (dcgan with notes), else twice at most (docs/training.md).
 LOSS_LIMIT = 1000.0
 EXPLODES = 100.0
 PATIENCE = 16  # steps
