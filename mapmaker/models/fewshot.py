@@ -56,6 +56,7 @@ class FewshotOptions:
 
     latent: numbers in z. widths, d_widths: channels by step ((): by size). excite: skip-layer
     excitation. local: widths of the local discriminator ((0,): none). windows: how many it sees.
+    kinds: names of the kinds of map it tells apart ((): none).
     """
 
     latent: int = 256
@@ -64,6 +65,7 @@ class FewshotOptions:
     excite: bool = True
     local: tuple[int, ...] = (32, 64, 96)
     windows: int = WINDOWS
+    kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         between("latent", self.latent, 1, 4096)
@@ -85,24 +87,33 @@ def build_fewshot(size: int, options: Mapping[str, Any]) -> Nets:
     d_widths = chosen.d_widths or D_WIDTHS[doublings]
     between(f"the number of widths at {size} px", len(widths), doublings + 1, doublings + 1)
     between(f"the number of d_widths at {size} px", len(d_widths), doublings, doublings)
+    plain = plain_options(chosen) | {"widths": list(widths), "d_widths": list(d_widths)}
+    if not chosen.kinds:
+        del plain["kinds"]  # a net without kinds is the net it was before there were any
     return Nets(
         arch="fewshot",
         size=size,
-        options=plain_options(chosen) | {"widths": list(widths), "d_widths": list(d_widths)},
-        latent_shape=(chosen.latent,),
-        generator=Generator(size, base, widths, chosen.latent, chosen.excite),
+        options=plain,
+        latent_shape=(chosen.latent + len(chosen.kinds),),
+        generator=Generator(size, base, widths, chosen),
         discriminator=Discriminator(size, base, d_widths, chosen),
     )
 
 
 class Generator(Staged):
-    """z (B, latent) -> pictures (B, 3, size, size) in [-1, 1]."""
+    """z (B, latent + kinds) -> pictures (B, 3, size, size) in [-1, 1].
+
+    The kinds come multiplied by the root of the other numbers' count, so that at the start they
+    weigh as much as all of those together.
+    """
 
     def __init__(
-        self, size: int, base: int, widths: tuple[int, ...], latent: int, excite: bool
+        self, size: int, base: int, widths: tuple[int, ...], chosen: FewshotOptions
     ) -> None:
         super().__init__()
-        self.stages = nn.ModuleList([Base(latent, widths[0], base)])
+        self.latent, self.loud = chosen.latent, chosen.latent**0.5
+        self.kinds, excite = len(chosen.kinds), chosen.excite
+        self.stages = nn.ModuleList([Base(self.latent + self.kinds, widths[0], base)])
         self.gates = nn.ModuleDict()
         for step, (into, out) in enumerate(pairwise(widths), start=1):
             parts: list[nn.Module] = [Resize(2), *_gated(into, out)]
@@ -118,6 +129,8 @@ class Generator(Staged):
         nn.init.normal_(first.base)  # type: ignore[arg-type]
 
     def forward(self, z: Tensor) -> Tensor:
+        if self.kinds:
+            z = torch.cat([z[:, : self.latent], z[:, self.latent :] * self.loud], dim=1)
         maps = [self.through(self.stages[:1], z)]
         for step in range(1, len(self.stages)):
             x = self.through(self.stages[step : step + 1], maps[-1])
@@ -170,6 +183,8 @@ class Discriminator(Staged):
             nn.LeakyReLU(0.2, inplace=True),
             _valid(last),
         )
+        # Projection (arXiv 1802.05637): a kind is a direction among the features.
+        self.about = conv(len(chosen.kinds), last, 1, norm="spectral") if chosen.kinds else None
         doublings = min(max(len(widths) - 3, DECODED[0]), DECODED[1])
         self.whole, self.part = Decoder(last, doublings), Decoder(widths[-2], doublings)
         local = () if 0 in chosen.local else chosen.local
@@ -181,8 +196,12 @@ class Discriminator(Staged):
         )
         start(self)
 
-    def forward(self, x: Tensor, recall: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, recall: bool = False, kinds: Tensor | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Return the logits; with `recall` also the decoders' mean absolute error, () in 0..4.
+
+        kinds (B, K) has a 1 for the kind a picture should be of; how well it is one counts too.
 
         One decoder paints the whole picture from the last map, the other a window of it, its place
         drawn anew, from as large a window of the map before.
@@ -190,7 +209,11 @@ class Discriminator(Staged):
         padded = F.pad(x, (*self.border, *self.border), mode="reflect") if any(self.border) else x
         late = self.through(self.stages[:-1], padded)
         last = self.through(self.stages[-1:], late)
-        logits = self.head(last).flatten(1)
+        features = self.head[:-1](last)
+        logits = self.head[-1](features).flatten(1)
+        if self.about is not None and kinds is not None:
+            wanted = self.about(kinds[:, :, None, None])
+            logits = logits + (features.mean((2, 3), keepdim=True) * wanted).sum(1).flatten(1)
         if self.local is not None:
             logits = torch.cat([logits, self.local(x)], dim=1)
         if not recall:

@@ -4,6 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
 from mapmaker.errors import BadConfig
 from mapmaker.models.layers import Staged
 from mapmaker.registry import Registry
@@ -30,6 +34,15 @@ class Nets:
     generator: Staged
     discriminator: Staged
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of map the nets tell apart.
+
+        Where there are any, a latent's last numbers are not from N(0, 1) but say which kind (1 for
+        it, 0 for the others), and the discriminator wants them as `kinds` (B, len(kinds)).
+        """
+        return tuple(self.options.get("kinds", ()))
+
 
 ARCHS: Registry[Callable[[int, Mapping[str, Any]], Nets]] = Registry("architecture")
 
@@ -48,6 +61,14 @@ def build(arch: str, size: int, options: Mapping[str, Any] | None = None) -> Net
             hint="750 is 15 squares of 50 px; try 64 for a quick run.",
         )
     return make(size, options or {})
+
+
+def tell_kinds(z: Tensor, count: int) -> Tensor:
+    """Write the `count` kinds into latents (B, n), one after the other, and return them."""
+    if count:
+        which = torch.arange(len(z), device=z.device) % count
+        z[:, -count:] = F.one_hot(which, count).to(z.dtype)
+    return z
 
 
 def read_options(cls: type[O], options: Mapping[str, Any], arch: str) -> O:

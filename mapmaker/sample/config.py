@@ -29,6 +29,9 @@ class SampleConfig:
     layout: str | None = opt(None, "Draw floor plans of this kind by rule instead of asking a net.")
     squares: str = opt("15x15", "Columns and rows of a map.", metavar="WxH")
     grid: bool = opt(False, "Draw the grid over the map.")
+    kind: str | None = opt(
+        None, "Kind of map, of a net trained with --kinds (default: by the seed).", metavar="KIND"
+    )
     engine: str = opt(
         "auto",
         "What paints: onnxruntime where it and the net's .onnx are there, else torch.",

@@ -1,8 +1,9 @@
 """What paints: a latent in, a picture's numbers out, by torch or by onnxruntime."""
 
 import importlib.util
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,16 @@ def open_painter(workspace: Workspace, source: Path, config: SampleConfig) -> Pa
     if drawing is None:
         return torch_painter(source, config, *([why] if "other weights" in why else []))
     return _onnx(drawing)
+
+
+def kinds_in(facts: Mapping[str, Any]) -> list[str]:
+    """Return the kinds of map a net tells apart, in the order its latents have them."""
+    options = facts.get("options")
+    kinds = options.get("kinds", []) if isinstance(options, dict) else []
+    sound = isinstance(kinds, list) and all(isinstance(kind, str) for kind in kinds)
+    if not sound or len(kinds) >= math.prod(facts["latent_shape"]):
+        raise UnsafeInput("The net's kinds of map are no names.", hint="Restore it from a copy.")
+    return kinds
 
 
 def onnx_places(workspace: Workspace, source: Path) -> list[Path]:

@@ -11,9 +11,10 @@ from mapmaker import __version__
 from mapmaker.errors import BadConfig, MapmakerError, NotFinite
 from mapmaker.events import Done, Event, Note, Step
 from mapmaker.files import need_room, write_atomic, write_json
+from mapmaker.registry import unknown
 from mapmaker.sample.config import PLAIN, SampleConfig
 from mapmaker.sample.latents import latent
-from mapmaker.sample.painters import Painter, open_painter
+from mapmaker.sample.painters import Painter, kinds_in, open_painter
 from mapmaker.sample.provenance import MADE_BY_NET, MADE_BY_RULE, png_bytes, read_recipe
 from mapmaker.shelf import cards
 from mapmaker.train.whose import weights_of
@@ -30,6 +31,13 @@ def sample(workspace: Workspace, source: Path, config: SampleConfig) -> Iterator
     """
     painter = open_painter(workspace, source, config)
     meta = painter.facts
+    kinds = kinds_in(meta)
+    if config.kind is not None and config.kind not in kinds:
+        if not kinds:
+            raise BadConfig(
+                f"{source.name} knows no kinds of map.", hint="It was trained without --kinds."
+            )
+        raise unknown("kind of map", config.kind, kinds)
     side_px = config.size or meta.get("sample_size") or meta["size"]
     columns, rows = config.columns_rows()
     if columns != rows:
@@ -56,11 +64,11 @@ def sample(workspace: Workspace, source: Path, config: SampleConfig) -> Iterator
         yield Note(f"{source.name} paints {meta['size']} px; enlarged to {side_px} px.")
 
     def draw(seed: int) -> tuple[Image.Image, dict[str, Any]]:
-        picture = paint(painter, seed, config.truncation)
+        kind = config.kind or (kinds[seed % len(kinds)] if kinds else None)
+        picture = paint(painter, seed, config.truncation, kind)
         picture = picture.resize((side_px, side_px), Image.Resampling.LANCZOS)
-        return (with_grid(picture, columns, rows) if config.grid else picture), base | {
-            "seed": seed
-        }
+        told = {"seed": seed} | ({"kind": kind} if kind else {})
+        return (with_grid(picture, columns, rows) if config.grid else picture), base | told
 
     yield from _make(workspace, source.name, config, draw)
 
@@ -108,6 +116,7 @@ def regenerate(workspace: Workspace, picture: Path, config: SampleConfig) -> Ite
         grid=recipe["grid"],
         truncation=recipe.get("truncation", 1.0),
         layout=recipe.get("layout"),
+        kind=recipe.get("kind"),
         engine=config.engine if config.engine != "auto" else recipe.get("engine", PLAIN),
         precision=recipe.get("precision", "fp32"),
     )
@@ -135,16 +144,21 @@ def find_checkpoint(workspace: Workspace, name: str | None) -> Path:
     return on_shelf[name]
 
 
-def paint(painter: Painter, seed: int, truncation: float) -> Image.Image:
+def paint(painter: Painter, seed: int, truncation: float, kind: str | None = None) -> Image.Image:
     """Return the RGB picture of one seed. One at a time: a batch must change nothing.
+
+    kind is one of `kinds_in(painter.facts)`; the other numbers of the latent are the same for all.
 
     Raises NotFinite when the net gives values that are no numbers.
     """
     from mapmaker.shards.scale import to_picture
 
-    shape = tuple(painter.facts["latent_shape"])
+    z = latent(seed, tuple(painter.facts["latent_shape"]), truncation)
+    if kind is not None:
+        kinds = kinds_in(painter.facts)
+        z[0, -len(kinds) :] = [float(kind == known) for known in kinds]
     try:
-        return to_picture(painter.paint(latent(seed, shape, truncation)))
+        return to_picture(painter.paint(z))
     except NotFinite as error:
         raise NotFinite(
             "The net gives no picture: its values are not finite.", hint="Train it anew."

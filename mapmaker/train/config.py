@@ -28,6 +28,7 @@ class TrainConfig:
     name: str | None = opt(None, "Name of the run (default DATASET-SIZE-N).")
     tick_kimg: float | None = opt(None, "Log and draw a frame so often (default: by the clock).")
     save_kimg: float | None = opt(None, "Save so often (default: by the clock).")
+    kinds: bool = opt(False, "Learn each kind of map apart (fewshot), for `sample --kind`.")
     precision: str = opt("auto", "Number format.", choices=("auto", "bf16", "fp32"))
 
     # Only in TOML: seconds between saves, at least; checkpoints that stay, besides the best; how

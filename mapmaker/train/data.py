@@ -30,8 +30,13 @@ class Pictures:
         resident: bool,
         symmetries: bool,
         upright: np.ndarray | None = None,
+        kinds: tuple[int, np.ndarray] | None = None,
     ) -> None:
-        """upright marks the samples of `shards` that no symmetry may turn, having writing."""
+        """upright marks the samples of `shards` that no symmetry may turn, having writing.
+
+        kinds: how many kinds of map there are, and which of them each sample is of.
+        """
+        self._kinds = kinds
         self.device, self.seed, self.symmetries = device, seed, symmetries
         self._shards, self._upright = shards, upright
         self._where = np.asarray(shards.indices("train"))
@@ -67,6 +72,14 @@ class Pictures:
             images = orient(images, which)
         planes = images.permute(0, 3, 1, 2).contiguous()
         return to_tensor(planes.permute(0, 2, 3, 1))
+
+    def kinds(self, start: int, count: int) -> Tensor | None:
+        """Return which kind those pictures are of, (count, K) with a 1 in its column, or None."""
+        if self._kinds is None:
+            return None
+        of, which = self._kinds
+        chosen = [int(which[self._where[self._at(p)[0]]]) for p in range(start, start + count)]
+        return torch.eye(of)[chosen].to(self.device, non_blocking=True)
 
     def first(self, count: int) -> Tensor:
         """Return up to `count` pictures spread evenly over the split, upright, as `batch` does."""

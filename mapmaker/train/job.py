@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -20,6 +21,7 @@ from mapmaker.train.config import TrainConfig
 from mapmaker.train.data import Pictures
 from mapmaker.train.device import choose_device, choose_precision, environment, set_up
 from mapmaker.train.frames import write_sheet
+from mapmaker.train.kinds import kinds_of
 from mapmaker.train.memory import (
     AUTO_BATCH,
     MemoryPlan,
@@ -29,7 +31,7 @@ from mapmaker.train.memory import (
 )
 from mapmaker.train.meter import Meter, Rhythm
 from mapmaker.train.recipes import Recipe
-from mapmaker.train.runs import Run, beat, forget_after, record
+from mapmaker.train.runs import Run, beat, forget_after, read_header, record
 from mapmaker.train.state import FRAMES, State, generator_hash, new_state, set_rates
 from mapmaker.train.step import Pace
 from mapmaker.train.team import ALONE, Team, processes
@@ -51,6 +53,7 @@ class Job:
     total: float  # of unit, in which the budget is counted
     unit: str  # "kimg" | "min"
     watch: Watch
+    fitting: Recipe  # the run's, with the kinds of map that the data set has
     team: Team = ALONE
     checkpointing: bool = False
     trouble: str = ""  # the last that the run was rolled back for
@@ -141,11 +144,14 @@ def set_up_job(run: Run, dataset: Dataset, team: Team, begun: str | None) -> Ite
     shards = _open(dataset, config.size)
     train_pictures = len(shards.indices("train"))
 
-    # The nets, and what the memory carries.
-    state = new_state(config.arch, config.size, recipe, device, config.seed)
+    # The nets, which may tell kinds of map apart, and what the memory carries.
+    fitting, kinds = _tell_apart(run, dataset, shards)
+    state = new_state(config.arch, config.size, fitting, device, config.seed)
     plan = _plan(state.nets, config, recipe, device, precision, train_pictures, team.size)
     pace, checkpointing = Pace(plan.micro_batch, plan.accumulate, precision, team.size), False
     yield Note(str(plan))
+    if state.nets.kinds:
+        yield Note(f"Kinds of map, learnt apart: {', '.join(state.nets.kinds)}.")
     if team.size > 1:
         yield Note(f"{team.size} processes train on {pace.batch} pictures a step, each as planned.")
     pictures = Pictures(
@@ -155,6 +161,7 @@ def set_up_job(run: Run, dataset: Dataset, team: Team, begun: str | None) -> Ite
         resident=plan.data_bytes > 0,
         symmetries=recipe.symmetries,
         upright=shards.column("upright"),
+        kinds=kinds,
     )
 
     # Go on from the last good checkpoint.
@@ -185,9 +192,25 @@ def set_up_job(run: Run, dataset: Dataset, team: Team, begun: str | None) -> Ite
         record(run, header, env, data)
         write_sheet(run.root / "reals.webp", reals[:FRAMES])
     unit, total = _budget(config, train_pictures)
-    job = Job(run, state, pictures, pace, reals, total, unit, watch, team)
+    job = Job(run, state, pictures, pace, reals, total, unit, watch, fitting, team)
     job.use(pace, checkpointing or plan.checkpointing)
     return job
+
+
+def _tell_apart(
+    run: Run, dataset: Dataset, shards: Shards
+) -> tuple[Recipe, tuple[int, np.ndarray] | None]:
+    """Return the recipe with the kinds of map the nets learn apart, and the kind of each sample.
+
+    A run that goes on keeps the kinds it was begun with, in its nets' order.
+    """
+    recipe, known = run.recipe, run.recipe.options.get("kinds", ())
+    if not (run.config.kinds or known):
+        return recipe, None
+    if (run.root / "config.toml").is_file():
+        known = read_header(run.root).get("options", {}).get("kinds", known)
+    names, which = kinds_of(dataset, shards, known)
+    return replace(recipe, options={**recipe.options, "kinds": names}), (len(names), which)
 
 
 def data_card(dataset: Dataset, size: int, train_pictures: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mapmaker.errors import MapmakerError, UnsafeInput
 from mapmaker.files import atomic_file, read_plain, sha256_of, write_atomic
-from mapmaker.models import Nets, build
+from mapmaker.models import Nets, build, tell_kinds
 from mapmaker.train.checkpoint import MODEL, check_same_net, check_sums, newest_good
 from mapmaker.train.counters import read_counters
 from mapmaker.train.frames import draw, write_sheet
@@ -86,6 +86,7 @@ def publish(run: Path, folder: Path, card_fields: Mapping[str, Any] | None = Non
     net, _ = _fill(_nets(folder / WEIGHTS, facts), _single(tensors))
     fixed = torch.Generator().manual_seed(_SAMPLE_SEED)
     latents = torch.randn(16, *facts["latent_shape"], generator=fixed)
+    tell_kinds(latents, len(facts["options"].get("kinds", ())))
     write_sheet(folder / SAMPLES, draw(net, latents, "fp32", 4))
     plain = {k: v for k, v in facts.items() if k not in ("warnings", "sha256", "name")}
     card = {

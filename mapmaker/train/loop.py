@@ -11,6 +11,7 @@ from torch import Tensor
 from mapmaker.errors import Diverged, MapmakerError, MissingPart, Stopped
 from mapmaker.events import Done, Event, Note
 from mapmaker.files import append_line, read_lines, write_atomic
+from mapmaker.models import tell_kinds
 from mapmaker.stopping import StopFlag, stoppable
 from mapmaker.train.checkpoint import save_checkpoint
 from mapmaker.train.config import TrainConfig
@@ -199,6 +200,7 @@ def tick(job: Job) -> None:
     # Every process recalibrates, so that all hold the same bits; one draws and writes.
     shape, chunk = state.nets.latent_shape, pace.micro_batch
     more = recalibration_latents(shape, measured(state.nets.size), state.device)
+    more = tell_kinds(more, len(state.nets.kinds))
     if state.ema is not None:
         recalibrate(state.ema, more, pace.precision, chunk)
     job.watch.recall(job.team.tell(lambda: _measure(job, means, more)))

@@ -137,7 +137,9 @@ def _restart(job: Job, folder: str | None) -> None:
         adam.state.clear()
     gc.collect()
     if folder is None:
-        job.state = new_state(run.config.arch, run.config.size, run.recipe, device, run.config.seed)
+        job.state = new_state(
+            run.config.arch, run.config.size, job.fitting, device, run.config.seed
+        )
         job.watch.recall(job.new_watch().memory())
     else:
         counters = load_checkpoint(run.root / folder, job.state)

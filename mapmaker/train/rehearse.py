@@ -102,6 +102,7 @@ def rehearse(nets: Nets, recipe: Recipe, pace: Pace, checkpointing: bool) -> Reh
             seed=0,
             resident=False,
             symmetries=recipe.symmetries,
+            kinds=(len(nets.kinds), np.zeros(pace.micro_batch, int)) if nets.kinds else None,
         )
         state.step = recipe.lecam_after
         _as_after_a_step(state)

@@ -32,7 +32,7 @@ from mapmaker.train.recipes import Recipe, find_recipe
 from mapmaker.workspace import Workspace, locked
 
 # What makes a run another run; the rest (budget, memory, device, rhythm) may change on --resume.
-IDENTITY = ("arch", "size", "seed", "recipe")
+IDENTITY = ("arch", "size", "seed", "recipe", "kinds")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mapmaker.errors import NotFinite
-from mapmaker.models import Nets, build
+from mapmaker.models import Nets, build, tell_kinds
 from mapmaker.train.recipes import Recipe, structure_hash
 
 FRAMES = 16  # pictures in a frame, a grid of 4 x 4
@@ -35,13 +35,15 @@ class State:
     attempt: int = 0  # how often the run was rolled back, see watch.py
 
     def latents(self, count: int) -> Tensor:
-        """Return `count` latents from torch's default generator, on the device."""
-        return torch.randn(count, *self.nets.latent_shape, device=self.device)
+        """Return `count` latents from torch's default generator, on the device; kinds in turn."""
+        z = torch.randn(count, *self.nets.latent_shape, device=self.device)
+        return tell_kinds(z, len(self.nets.kinds))
 
     def frame_latents(self) -> Tensor:
         """Return the FRAMES latents every frame is drawn from, equal in every run of this shape."""
         fixed = torch.Generator().manual_seed(_FRAME_SEED)
-        return torch.randn(FRAMES, *self.nets.latent_shape, generator=fixed).to(self.device)
+        z = torch.randn(FRAMES, *self.nets.latent_shape, generator=fixed).to(self.device)
+        return tell_kinds(z, len(self.nets.kinds))
 
     @property
     def generator(self) -> nn.Module:

@@ -60,7 +60,7 @@ class _Turn:
     parts: list[slice]  # this process's micro-batches
     latents: list[Tensor]  # one for each of them
 
-    def judged(self, purpose: int, part: slice, images: Tensor, **asked: bool) -> Any:
+    def judged(self, purpose: int, part: slice, images: Tensor, **asked: Any) -> Any:
         """Return what the discriminator says of a micro-batch, augmented as `purpose` draws it.
 
         Torch's generator then stands where it stands for every micro-batch of the step, so that
@@ -72,6 +72,8 @@ class _Turn:
         with mixed(self.state.device, self.pace.precision):
             shown = seen(images, self.recipe, draws, self.progress)
             self.dice.torch(purpose)
+            if kinds := len(self.state.nets.kinds):
+                asked["kinds"] = self.latents[self.parts.index(part)][:, -kinds:]
             return self.state.nets.discriminator(shown, **asked)
 
 
@@ -93,6 +95,9 @@ def train_step(
     dice = Dice(seed, state.step, state.attempt, pace.batch)
     dice.torch(LATENTS)
     latents, parts = state.latents(pace.batch), pace.of(team.rank)
+    kinds = pictures.kinds(state.images, pace.batch)
+    if kinds is not None:  # the generator paints the kinds that the real pictures are of
+        latents[:, -kinds.shape[1] :] = kinds
     draws = [latents[part] for part in parts]
     turn = _Turn(state, recipe, pace, dice, progress, parts, draws)
 

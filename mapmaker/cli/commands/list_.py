@@ -57,10 +57,12 @@ def _sizes(root: Path) -> str:
 
 
 def _about_run(run: Path) -> str:
-    from mapmaker.train.runs import read_config, state_of
+    from mapmaker.train.runs import read_config, read_header, state_of
 
     config = read_config(run)
-    return f"{config.arch}, {config.size} px, recipe {config.recipe}, {state_of(run)}"
+    kinds = read_header(run).get("options", {}).get("kinds", [])
+    told = f", kinds {' '.join(kinds)}" if kinds else ""
+    return f"{config.arch}, {config.size} px, recipe {config.recipe}{told}, {state_of(run)}"
 
 
 def _title(card: dict) -> str:
