@@ -41,7 +41,8 @@ def badge(small: Picture) -> float:
             worth = np.where(fits, here * (here / everywhere) ** 4, 0)
             for code in np.argsort(-worth)[:_COLOURS].tolist():
                 if worth[code] > 0.002 * side * side * _RARE**4 * 0.5:
-                    alike = corner[(corner >> 5 == np.unravel_index(code, (8, 8, 8))).all(axis=2)]
+                    darkest = np.array([code >> 6, code >> 3 & 7, code & 7]) << 5
+                    alike = corner[cv2.inRange(corner, darkest, darkest + 31) > 0]
                     colour = median(alike.T.astype(np.float32))
                     best = max(best, _patch(small, corner, colour, side))
     return best
@@ -54,7 +55,7 @@ def _coarse(picture: Picture) -> NDArray[np.float64]:
 
 
 def _patch(small: Picture, corner: Picture, colour: NDArray[np.floating], side: int) -> float:
-    low, high = np.clip(colour - _REACH, 0, 255), np.clip(colour + _REACH, 0, 255)
+    low, high = np.maximum(colour - _REACH, 0), np.minimum(colour + _REACH, 255)
     mask = cv2.inRange(corner, low, high)
     rare = cv2.countNonZero(mask) / max(1, cv2.countNonZero(cv2.inRange(small, low, high)))
     if rare < _RARE:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from mapmaker.errors import MapmakerError
 from mapmaker.picture import open_picture
-from mapmaker.prune.gridlines import find_grid
+from mapmaker.prune.gridlines import MOST_PX, find_grid
 from mapmaker.prune.hashes import THUMB_PX, dhashes, phashes, shrink
 from mapmaker.prune.lettering import lettering
 from mapmaker.prune.light import light
 from mapmaker.prune.localkeys import keys
+from mapmaker.prune.memory import keep_freed
 from mapmaker.prune.overlay import overlay
 from mapmaker.prune.shadow import shadow
 from mapmaker.prune.sharpness import NO_DETAIL, sharpness
@@ -90,6 +91,7 @@ def measure(path: Path, id: str) -> Measured:
         return _broken(id, str(error).removeprefix("it ").rstrip("."), lasting=True)
     if cv2.getNumThreads() != 1:
         cv2.setNumThreads(1)  # many pictures at once, each on one core
+    keep_freed()
     return _measured(Shot(np.asarray(image)), id)
 
 
@@ -153,7 +155,8 @@ def _brightness(shot: Shot) -> dict[str, float]:
 
 
 def _hashes(shot: Shot) -> dict[str, Any]:
-    thumb = shrink(shot.grey)
+    even = all(side % 2 == 0 for side in shot.grey.shape)
+    thumb = shrink(shot.grey, shot.half if even else None)
     return {
         "phash": tuple(f"{h:016x}" for h in phashes(thumb)),
         "dhash": tuple(f"{h:016x}" for h in dhashes(thumb)),
@@ -162,7 +165,7 @@ def _hashes(shot: Shot) -> dict[str, Any]:
 
 
 def _grid(shot: Shot) -> dict | None:
-    return find_grid(shot.grey)
+    return find_grid(shot.grey, shot.half if max(shot.grey.shape) <= MOST_PX else None)
 
 
 def _pixel_hash(shot: Shot) -> str:

@@ -18,6 +18,8 @@ from mapmaker.prune.gridwaves import (
     shrunk,
     strengths,
 )
+from mapmaker.prune.median import quantile
+from mapmaker.prune.shot import halved
 
 LEAST_CELL_PX = 12
 # Of pictures without squares (170 maps turned by 13 to 33 degrees or stretched unevenly) 2 % score
@@ -26,7 +28,7 @@ SURE = 16.0  # for squares that begin at the edges and fill the picture: chance 
 SURE_INSIDE = 30.0  # for any others
 SURE_OF_SIZE = 60.0  # from here on half and double squares are told apart without a doubt
 USUAL_PX = (50, 64, 70, 72, 75, 100, 128, 140, 150, 200, 256)
-_MOST_PX = 2048  # larger pictures are measured at this side
+MOST_PX = 2048  # larger pictures are measured at this side
 _LEAST_SQUARES = 4  # fewer across are no grid but furniture
 _SOME_SQUARES = 12  # fewer across must score higher: chance fits them sooner
 _FEW_SQUARES = 8  # fewer across are not made out of smaller ones
@@ -39,21 +41,24 @@ _COARSE_PX, _FINE_PX = 0.25, 0.1  # to which a first line is placed
 _STEP_PX = 0.2  # drift over the whole picture between two distances tried
 
 
-def find_grid(grey: NDArray[np.uint8]) -> dict[str, Any] | None:
+def find_grid(
+    grey: NDArray[np.uint8], half: NDArray[np.uint8] | None = None
+) -> dict[str, Any] | None:
     """Return {cell_px, phase [x, y], score, sure} of the squares a grey picture shows, or None.
 
-    grey is (H, W). cell_px is to about 0.02 px, phase the place [px] of the first line or seam from
-    the left and the top edge. score is that of `gridwaves.scores`, both directions together; sure
-    is 0.5 where it just suffices, and goes to 1. None also when there are lines, but half or double
-    squares would do as well.
+    grey is (H, W); half is what `shot.halved` makes of it, if that is there already. cell_px is to
+    about 0.02 px, phase the place [px] of the first line or seam from the left and the top edge.
+    score is that of `gridwaves.scores`, both directions together; sure is 0.5 where it just
+    suffices, and goes to 1. None also when there are lines, but half or double squares would do
+    as well.
     """
     if min(grey.shape) <= _LEAST_SQUARES * LEAST_CELL_PX:
         return None
-    scale = max(1.0, max(grey.shape) / _MOST_PX)
+    scale = max(1.0, max(grey.shape) / MOST_PX)
     if scale > 1:
         size = (round(grey.shape[1] / scale), round(grey.shape[0] / scale))
-        grey = shrunk(grey, size)
-    search = _Search.of(profiles(grey))
+        grey, half = shrunk(grey, size), None
+    search = _Search.of(profiles(grey, halved(grey) if half is None else half))
     found = search.size()
     if found is None:
         return None
@@ -167,7 +172,7 @@ def _lines(profiled: Sequence[Profile], cell_px: float) -> list[Floats]:
     for profile in profiled:
         places, fit = fits(profile.signal, cell_px, _COARSE_PX)
         heights = line_heights(profile, cell_px, float(places[fit.argmax()]))
-        lines.append(np.minimum(heights, np.quantile(heights, 0.9)))  # a wall is one line
+        lines.append(np.minimum(heights, quantile(heights, 0.9)))  # a wall is one line
     return lines
 
 

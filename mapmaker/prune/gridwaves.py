@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -41,13 +42,11 @@ class Profile:
         return len(self.signal)
 
 
-def profiles(grey: NDArray[np.uint8]) -> tuple[Profile, Profile]:
-    """Return the profiles of the columns and of the rows of a grey picture (H, W).
+def profiles(grey: NDArray[np.uint8], half: NDArray[np.uint8]) -> tuple[Profile, Profile]:
+    """Return the profiles of the columns and of the rows of a grey picture (H, W), and of its half.
 
     Fine lines show at native resolution, wobbly and broad ones at half of it; both are added up.
     """
-    height, width = grey.shape
-    half = shrunk(grey, (width // 2, height // 2))
     fine, broad = (cv2.integral(picture).astype(np.int32, copy=False) for picture in (grey, half))
     across, down = (_both(_heights(fine, axis), _heights(broad, axis)) for axis in (1, 0))
     return across, down
@@ -61,16 +60,21 @@ def shrunk(grey: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
 def _both(fine: Floats, broad: Floats) -> Profile:
     places = (np.arange(len(fine)) + 0.5) * len(broad) / len(fine) - 0.5
     broad = np.interp(places, np.arange(len(broad)), broad)
-    thin, wide = (_even(np.clip(heights, _LOWEST, _HIGHEST)) for heights in (fine, broad))
+    thin, wide = (
+        _even(np.minimum(np.maximum(heights, _LOWEST), _HIGHEST)) for heights in (fine, broad)
+    )
     return Profile(fine + broad, thin + wide, thin)
 
 
 def _even(signal: Floats) -> Floats:
     """Return a signal without what repeats every 8 px: JPEG's edges would leak into every wave."""
-    even = signal.copy()
-    for place in range(_JPEG_PX):
-        even[place::_JPEG_PX] -= even[place::_JPEG_PX].mean()
-    return even
+    rows = -(-len(signal) // _JPEG_PX)
+    even = np.zeros(rows * _JPEG_PX)
+    even[: len(signal)] = signal
+    counts = np.full(_JPEG_PX, rows)
+    counts[_JPEG_PX - (len(even) - len(signal)) :] -= 1
+    table = even.reshape(rows, _JPEG_PX)
+    return (table - table.sum(axis=0) / np.maximum(counts, 1)).ravel()[: len(signal)]
 
 
 def _heights(sums: NDArray[np.int32], axis: int) -> Floats:
@@ -95,8 +99,10 @@ def _strips(sums: NDArray[np.int32], axis: int) -> NDArray[np.float32]:
     along = sums.shape[1 - axis] - 1
     count = max(1, along // _BLOCK_PX)
     ends = along * np.arange(count + 1) // count
-    total = np.diff(sums[ends] if axis else sums[:, ends].T, axis=0)
-    return np.diff(total, axis=1).astype(np.float32) / np.diff(ends)[:, None].astype(np.float32)
+    rows = sums[ends] if axis else sums[:, ends].T
+    total = rows[1:] - rows[:-1]
+    many = (ends[1:] - ends[:-1])[:, None].astype(np.float32)
+    return (total[:, 1:] - total[:, :-1]).astype(np.float32) / many
 
 
 def scores(profile: Profile, cells: Floats) -> Floats:
@@ -107,13 +113,12 @@ def scores(profile: Profile, cells: Floats) -> Floats:
     tells a square from half or two of it). JPEG's own lattice of 8 px is left out.
     """
     energy, size = _energy(profile.signal)
-    total, count = np.zeros(len(cells)), np.zeros(len(cells))
-    for harmonic in range(1, _HARMONICS + 1):
-        places = np.round(harmonic / cells * size).astype(int)
-        found = energy[np.minimum(places, len(energy) - 1)]
-        use = (harmonic / cells < _FINEST) & ~np.isnan(found)
-        total += np.where(use, found, 0.0)
-        count += use
+    waves = np.arange(1, _HARMONICS + 1)[:, None] / cells  # cycles a pixel
+    places = np.rint(waves * size).astype(np.intp)
+    found = energy[np.minimum(places, len(energy) - 1)]
+    use = (waves < _FINEST) & ~np.isnan(found)
+    count = use.sum(axis=0)
+    total = np.where(use, found, 0.0).sum(axis=0)
     score = np.where(count >= _LEAST_HARMONICS, total / np.sqrt(np.maximum(count, 1)), 0.0)
     return np.maximum(score, 0.0)
 
@@ -129,9 +134,14 @@ def _energy(signal: Floats) -> tuple[Floats, int]:
     width = 2 * (size // length * 20) + 1
     ground = np.exp(cv2.blur(np.log(energy + 1e-9)[None], (width, 1))[0] + np.euler_gamma)
     energy = np.minimum(energy / np.maximum(ground, 1e-3 * median(ground) + 1e-9), _LOUDEST)
-    frequency = np.arange(len(energy)) / size
-    lattice = np.abs(frequency - np.round(frequency * _JPEG_PX) / _JPEG_PX) < 1.5 / length
-    return np.where(lattice, np.nan, energy - 1.0), size
+    return np.where(_lattice(length, size), np.nan, energy - 1.0), size
+
+
+@lru_cache(maxsize=8)
+def _lattice(length: int, size: int) -> NDArray[np.bool_]:
+    """Return which waves of a signal's transform are those of JPEG's blocks."""
+    frequency = np.arange(size // 2 + 1) / size
+    return np.abs(frequency - np.round(frequency * _JPEG_PX) / _JPEG_PX) < 1.5 / length
 
 
 def strengths(profiled: Sequence[Profile], cells: Floats) -> Floats:
@@ -180,7 +190,9 @@ def _waves(signal: Floats, cells: Floats) -> NDArray[np.complex128]:
 
 def _harmonics(base: NDArray[np.complex128], count: int) -> NDArray[np.complex128]:
     """Return the first powers of the waves `base` (places, cells): (count, places, cells)."""
-    return np.multiply.accumulate(np.broadcast_to(base, (count, *base.shape)), axis=0)
+    powers = np.empty((count, *base.shape), np.complex128)
+    powers[:] = base
+    return np.multiply.accumulate(powers, axis=0, out=powers)
 
 
 def line_heights(profile: Profile, cell_px: float, phase: float) -> Floats:

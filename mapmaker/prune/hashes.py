@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapmaker.prune.median import median
+from mapmaker.prune.shot import halved
 
 ORIENTATIONS = 8  # bit 0: mirrored left-right, bit 1: top-bottom, bit 2: transposed first
 THUMB_PX = 32
@@ -29,17 +30,16 @@ _MIRRORED = np.stack([_ONES, _ONES * _ODD, _ONES * _ODD[:, None], np.outer(_ODD,
 Grey = NDArray[np.uint8]
 
 
-def shrink(grey: Grey) -> NDArray[np.float32]:
+def shrink(grey: Grey, half: Grey | None = None) -> NDArray[np.float32]:
     """Return a grey picture (H, W) of any size as 32 x 32 floats in 0..255, averaged by area.
 
     A large one is halved first where its sides are even: in a third of the time, the same for all
-    eight orientations, and with fewer than one bit in a thousand of the hashes changed.
+    eight orientations, and with fewer than one bit in a thousand of the hashes changed. half is
+    what `shot.halved` makes of it, if that is there already.
     """
     height, width = grey.shape
     if min(height, width) >= _LARGE_PX and height % 2 == width % 2 == 0:
-        grey = cv2.resize(grey, (width // 2, height // 2), interpolation=cv2.INTER_AREA).astype(
-            np.uint8, copy=False
-        )
+        grey = halved(grey) if half is None else half
     size = (THUMB_PX, THUMB_PX)
     small = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     return small.astype(np.float32, copy=False)

@@ -96,7 +96,7 @@ def candidates(ink: Bytes, least: int = 40, tallest_px: float | None = None) -> 
     mask = inked(ink, least)
     _, _, pieces, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
     tallest = 0.14 * max(mask.shape) if tallest_px is None else tallest_px
-    return _candidates(pieces, cv2.integral(mask), mask.shape, tallest)
+    return _candidates(pieces, cv2.integral(mask), len(mask), tallest)
 
 
 def letterlike(ink: Bytes, boxes: NDArray[np.int32]) -> Floats:
@@ -129,28 +129,28 @@ def _net() -> tuple[Floats, ...]:
     return tuple(np.float32(scale) * part.reshape(shape) for part, shape, scale in parts)
 
 
-def _candidates(
-    pieces: NDArray, ink: NDArray, size: tuple[int, ...], tallest: float
-) -> NDArray[np.int32]:
+def _candidates(pieces: NDArray, ink: NDArray, height: int, tallest: float) -> NDArray[np.int32]:
     # Of a letter's size and weight, with little ink above and below: text leaves its lines free.
-    height, width = size
-    x, y, w, h, area = pieces.T
-    fits = (h >= 7) & (h <= tallest) & (w >= 2) & (w <= 1.7 * h)
+    tall = pieces[:, cv2.CC_STAT_HEIGHT]
+    sized = (tall >= 7) & (tall <= tallest)  # few are: the rest is asked of them alone
+    sized[0] = False  # the ground
+    pieces = pieces[sized]
+    _, _, w, h, area = pieces.T
+    fits = (w >= 2) & (w <= 1.7 * h)
     fits &= (area >= 0.16 * w * h) & ((area <= 0.85 * w * h) | (w < 0.45 * h))
-    fits[0] = False  # the ground
-    x, y, w, h, area = pieces[fits].T
-    reach = np.maximum(2, h // 3)
+    pieces = pieces[fits]
+    x, y, w, h, area = pieces.T
+    right, reach = x + w, np.maximum(2, h // 3)
 
-    def count(left: NDArray, top: NDArray, right: NDArray, bottom: NDArray) -> NDArray:
-        left, right = left.clip(0, width), right.clip(0, width)
-        top, bottom = top.clip(0, height), bottom.clip(0, height)
-        corners = ink[bottom, right] - ink[top, right] - ink[bottom, left] + ink[top, left]
+    def count(top: NDArray, bottom: NDArray) -> NDArray:
+        corners = ink[bottom, right] - ink[top, right] - ink[bottom, x] + ink[top, x]
         return corners / 255
 
-    beside = count(x, y - reach, x + w, y - 1) + count(x, y + h + 1, x + w, y + h + reach)
-    foreign = count(x, y, x + w, y + h) - area
+    beside = count(np.maximum(y - reach, 0), np.maximum(y - 1, 0))
+    beside += count(np.minimum(y + h + 1, height), np.minimum(y + h + reach, height))
+    foreign = count(y, y + h) - area
     clear = (beside < 0.5 * w * (reach - 1)) & (foreign < 0.35 * w * h)
-    boxes = pieces[fits][clear][:, :4]
+    boxes = pieces[clear][:, :4]
     return boxes if len(boxes) <= _MOST else boxes[np.argsort(-boxes[:, 3], kind="stable")[:_MOST]]
 
 

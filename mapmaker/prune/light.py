@@ -84,7 +84,7 @@ def _ground(small: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, floa
     red, green, blue = (rim >> _BIN_BITS).astype(np.int32).T
     coarse = (red << 8) | (green << 4) | blue
     colour = rim[coarse == np.bincount(coarse).argmax()].mean(axis=0)
-    low, high = np.clip(colour - _NEAR, 0, 255), np.clip(colour + _NEAR, 0, 255)
+    low, high = np.maximum(colour - _NEAR, 0), np.minimum(colour + _NEAR, 255)
     same = cv2.inRange(small, low.astype(np.uint8), high.astype(np.uint8))
     framed = cv2.copyMakeBorder(same, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=[255])
     cv2.floodFill(framed, None, (0, 0), (_FLOODED,))

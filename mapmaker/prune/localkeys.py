@@ -10,6 +10,7 @@ at their pixels; we judge nothing from keys alone.
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -120,13 +121,21 @@ def keys(shot: Shot) -> bytes:
         if size:
             smaller = cv2.resize(level, (w, h), interpolation=cv2.INTER_LINEAR)
             level = smaller.astype(np.float32, copy=False)
-        found.append(_level(level, size, budget, (width / w, height / h)))
-    if not found:
+        found.append(_level(level, budget))
+    many = [len(blobs.at) for blobs in found]
+    if not sum(many):
         return b""
-    rows, order, patches, bright = (np.concatenate(column) for column in zip(*found, strict=True))
-    if not len(rows):
-        return b""
-    rows["hash"] = _hashes(patches, bright)
+    x, y = (np.concatenate([blobs.at[:, axis] for blobs in found]) for axis in (0, 1))
+    near = np.concatenate([blobs.near for blobs in found], axis=1)
+    x, y = x + _top(near[1], near[0], near[2]), y + _top(near[3], near[0], near[4])
+    sizes = np.array([blobs.soft.shape for blobs in found])
+    order = np.concatenate([np.arange(n) / budget for n, budget in zip(many, BUDGET, strict=False)])
+    rows = np.empty(len(x), _ROW)
+    for name, at, whole, side in (("x", x, width, sizes[:, 1]), ("y", y, height, sizes[:, 0])):
+        here = np.round((at + 0.5) * np.repeat(whole / side, many) / _UNIT)
+        rows[name] = np.minimum(np.maximum(here, 0), 255)
+    rows["level"] = np.repeat(np.arange(len(many)), many)
+    rows["hash"] = _hashes(_patches([blobs.soft for blobs in found], many, x, y), np.sign(near[0]))
     return bytes([width // 2, height // 2]) + rows[np.argsort(order, kind="stable")].tobytes()
 
 
@@ -224,33 +233,37 @@ def _best(votes: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.intp
     return np.array(kept, np.intp)
 
 
-def _level(
-    grey: NDArray[np.float32], size: int, budget: int, scale: tuple[float, float]
-) -> tuple[NDArray, NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
-    """Return the rows of one level's keys, still without their hashes; their order, the strongest
-    of each cell first; the patches around them; and 1 or -1 each, for bright or dark."""
+class _Blobs(NamedTuple):
+    """What stands out at one size: soft is the picture (h, w) it was seen in; at (n, 2) are places
+    x, y, the strongest of each cell first; near (5, n) how much it and its neighbours left, right,
+    above and below differ from what is around."""
+
+    soft: NDArray[np.float32]
+    at: NDArray[np.int64]
+    near: NDArray[np.float32]
+
+
+def _level(grey: NDArray[np.float32], budget: int) -> _Blobs:
+    """Return at most `budget` blobs of one size."""
     soft = cv2.GaussianBlur(grey, (7, 7), 1.2).astype(np.float32, copy=False)
-    blobs = soft - cv2.GaussianBlur(soft, (9, 9), 1.6)
+    blobs = cv2.subtract(soft, cv2.GaussianBlur(soft, (9, 9), 1.6))
     strong = cv2.convertScaleAbs(blobs, alpha=8)
     # Where nothing stands out, what it is compared with is more.
     highest = np.maximum(cv2.dilate(strong, _NEIGHBOURS), np.uint8(_WEAKEST + 1))
-    peaks = cv2.compare(strong, highest, cv2.CMP_EQ)
-    inner = peaks[_REACH:-_REACH, _REACH:-_REACH] > 0
-    y, x = np.divmod(np.flatnonzero(inner), inner.shape[1])
-    y, x = y + _REACH, x + _REACH
-    if len(y) > _CHOICE * budget:
-        top = np.argpartition(-strong[y, x].astype(np.int16), _CHOICE * budget)[: _CHOICE * budget]
-        y, x = y[top], x[top]
-    rank = _ranks(y, x, np.abs(blobs[y, x]), grey.shape)
+    peaks = cv2.compare(strong, highest, cv2.CMP_EQ) > 0
+    peaks[:_REACH] = peaks[-_REACH:] = False
+    peaks[:, :_REACH] = peaks[:, -_REACH:] = False
+    places = np.flatnonzero(peaks)
+    if len(places) > _CHOICE * budget:
+        weak = -strong.ravel()[places].astype(np.int16)
+        places = places[np.argpartition(weak, _CHOICE * budget)[: _CHOICE * budget]]
+    flat, width = blobs.ravel(), grey.shape[1]
+    y, x = np.divmod(places, width)
+    rank = _ranks(y, x, np.abs(flat[places]), grey.shape)
     pick = np.argsort(rank, kind="stable")[:budget]
-    y, x = y[pick], x[pick]
-    fx = x + _top(blobs[y, x - 1], blobs[y, x], blobs[y, x + 1])
-    fy = y + _top(blobs[y - 1, x], blobs[y, x], blobs[y + 1, x])
-    rows = np.empty(len(y), _ROW)
-    rows["x"] = np.clip(np.round((fx + 0.5) * scale[0] / _UNIT), 0, 255)
-    rows["y"] = np.clip(np.round((fy + 0.5) * scale[1] / _UNIT), 0, 255)
-    rows["level"] = size
-    return rows, np.arange(len(y)) / budget, _patches(soft, fx, fy), np.sign(blobs[y, x])
+    places = places[pick]
+    near = flat[places + np.array([[0], [-1], [1], [-width], [width]])]
+    return _Blobs(soft, np.stack([x[pick], y[pick]], axis=1), near)
 
 
 def _ranks(y: NDArray, x: NDArray, strength: NDArray, shape: tuple[int, int]) -> NDArray:
@@ -266,7 +279,8 @@ def _ranks(y: NDArray, x: NDArray, strength: NDArray, shape: tuple[int, int]) ->
 def _top(before: NDArray, at: NDArray, after: NDArray) -> NDArray:
     """Return where between its neighbours a peak is highest, -0.5..0.5 px."""
     bend = before - 2 * at + after
-    return np.clip((before - after) / (2 * np.where(bend == 0, 1, bend)), -0.5, 0.5)
+    offset = (before - after) / (2 * np.where(bend == 0, 1, bend))
+    return np.minimum(np.maximum(offset, -0.5), 0.5)
 
 
 def _waves() -> NDArray[np.float32]:
@@ -281,16 +295,19 @@ _NORMS = np.full((_WAVES, _WAVES), 2 / _PATCH, np.float32)
 _NORMS[0], _NORMS[:, 0] = _NORMS[0] / 2**0.5, _NORMS[:, 0] / 2**0.5
 
 
-def _patches(soft: NDArray[np.float32], x: NDArray, y: NDArray) -> NDArray[np.float32]:
-    """Return what lies around points (n,): (n, 16, 16)."""
+def _patches(softs: list[NDArray], many: list[int], x: NDArray, y: NDArray) -> NDArray[np.float32]:
+    """Return what lies around points (n,), so many of each picture: (n, 16, 16)."""
     maps = np.empty((2, len(x), _PATCH, _PATCH), np.float32)
     maps[0] = x[:, None, None] + _AT
     maps[1] = y[:, None, None] + _AT[:, None]
-    if not len(x):
-        return maps[0]
     across, down = maps.reshape(2, -1, _PATCH)
-    patches = cv2.remap(soft, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return patches.reshape(maps[0].shape).astype(np.float32, copy=False)
+    ends = np.cumsum(many) * _PATCH
+    patches = [
+        cv2.remap(soft, across[a:b], down[a:b], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for soft, a, b in zip(softs, [0, *ends], ends, strict=False)
+        if b > a
+    ]
+    return np.concatenate(patches).reshape(maps[0].shape).astype(np.float32, copy=False)
 
 
 def _hashes(patches: NDArray[np.float32], bright: NDArray[np.float32]) -> NDArray[np.uint64]:

@@ -34,14 +34,16 @@ def shadow(shot: Shot) -> dict[str, float]:
     grey = shot.small_grey
     if min(grey.shape) < 4 * _TILES:
         return {"shadow_degrees": 0.0, "shadow_strength": 0.0, "shadow_apart": 180.0}
-    lit = cv2.erode(grey, _OUTLINE) >= _VOID
+    lit = cv2.threshold(cv2.erode(grey, _OUTLINE), _VOID - 1, 255, cv2.THRESH_BINARY)[1]
     across, down = _slopes(grey, 0.8)
-    steep = np.minimum(across * across + down * down, np.float32(_STEEPEST**2))
-    edges, strength = _sum(across, down, steep * lit)
+    steep = cv2.accumulateSquare(down, cv2.multiply(across, across))
+    steep = cv2.threshold(steep, _STEEPEST**2, 0, cv2.THRESH_TRUNC)[1]
+    edges, strength = _sum(across, down, cv2.copyTo(steep, lit))
     closed = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, _OUTLINE)
-    outlines = cv2.subtract(closed, grey)
-    outlines = np.where((outlines > _FAINT) & lit, np.minimum(outlines, _BOLD), 0)
-    beside, _ = _sum(*_slopes(closed.astype(np.float32), 2.0), outlines.astype(np.float32))
+    outlines = cv2.threshold(cv2.subtract(closed, grey), _FAINT, 0, cv2.THRESH_TOZERO)[1]
+    outlines = cv2.threshold(outlines, _BOLD, 0, cv2.THRESH_TRUNC)[1]
+    weight = cv2.copyTo(outlines, lit).astype(np.float32)
+    beside, _ = _sum(*_slopes(closed.astype(np.float32), 2.0), weight)
     return {
         "shadow_degrees": round(edges, 1),
         "shadow_strength": round(strength, 3),
@@ -73,10 +75,14 @@ def _sum(across: Floats, down: Floats, weight: NDArray) -> tuple[float, float]:
     # Darkness grows against the slopes of brightness.
     high, wide = (n // _TILES * _TILES for n in weight.shape)  # whole factors are far faster
     parts = [
-        cv2.resize((-weight * slope)[:high, :wide], (_TILES, _TILES), interpolation=cv2.INTER_AREA)
+        cv2.resize(
+            cv2.multiply(weight, slope)[:high, :wide],
+            (_TILES, _TILES),
+            interpolation=cv2.INTER_AREA,
+        )
         for slope in (across, down)
     ]
-    x, y = (float(part.sum()) for part in parts)
+    x, y = (-float(part.sum()) for part in parts)
     by_chance = float(np.sqrt(sum((part**2).sum() for part in parts)))
     return float(np.degrees(np.arctan2(y, x))) % 360, float(np.hypot(x, y)) / (by_chance + 1e-9)
 

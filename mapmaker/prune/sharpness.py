@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapmaker.prune.finding import Finding, Level
-from mapmaker.prune.median import median
+from mapmaker.prune.median import median, quantile
 from mapmaker.prune.shot import Shot
 from mapmaker.prune.thresholds import Limits
 
@@ -50,7 +50,7 @@ def sharpness(shot: Shot) -> dict[str, float]:
     if not found:
         return dict.fromkeys(_BEATS, 0.0) | {"sharp_fine": fineness(grey), "sharp_edge": 1.0}
     steep = np.concatenate([steep for steep, _ in found])
-    edge = float(np.quantile(steep, _SHARPEST)) if len(steep) >= _LEAST_EDGES else 1.0
+    edge = quantile(steep, _SHARPEST) if len(steep) >= _LEAST_EDGES else 1.0
     beats = np.min([beats for _, beats in found], axis=0)  # things in a row beat one way only
     signs = dict(zip(_BEATS, map(float, beats), strict=True))
     return signs | {"sharp_fine": fineness(grey), "sharp_edge": edge}
@@ -98,13 +98,18 @@ def fineness(grey: Bytes) -> float:
     side = min(_PATCH_PX, *grey.shape)
     window, is_fine, is_coarse = _waves(side)
     energy = np.zeros((side, side), np.float32)
-    for top in np.unique(np.linspace(0, grey.shape[0] - side, _PATCHES).astype(int)):
-        for left in np.unique(np.linspace(0, grey.shape[1] - side, _PATCHES).astype(int)):
+    for top in _spread(grey.shape[0] - side):
+        for left in _spread(grey.shape[1] - side):
             patch = grey[top : top + side, left : left + side]
             level = np.float32(cv2.mean(patch)[0])
             cv2.accumulateSquare(cv2.dft((patch - level) * window), energy)
     fine, coarse = float(energy[is_fine].sum()), float(energy[is_coarse].sum())
     return max(NO_DETAIL, math.log10(max(fine / coarse, 1e-6))) if coarse > 0 else NO_DETAIL
+
+
+def _spread(last: int) -> list[int]:
+    """Return where patches begin along a side, evenly from 0 to the last place, each place once."""
+    return sorted({int(last * n / (_PATCHES - 1)) for n in range(_PATCHES)})
 
 
 @cache

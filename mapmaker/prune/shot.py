@@ -22,6 +22,12 @@ class Shot:
         return _bytes(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY))
 
     @cached_property
+    def half(self) -> NDArray[np.uint8]:
+        """Return `grey` averaged by area to half of its sides, rounded down; 1 px at least."""
+        height, width = self.grey.shape
+        return halved(self.grey) if min(height, width) > 1 else self.grey
+
+    @cached_property
     def small(self) -> NDArray[np.uint8]:
         """Return the picture averaged by area to at most 384 px a side, uint8 (h, w, 3).
 
@@ -40,6 +46,12 @@ class Shot:
     def small_grey(self) -> NDArray[np.uint8]:
         """Return the brightness of `small`, uint8 (h, w)."""
         return _bytes(cv2.cvtColor(self.small, cv2.COLOR_RGB2GRAY))
+
+
+def halved(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a grey picture (H, W) averaged by area to (H // 2, W // 2)."""
+    height, width = grey.shape
+    return _bytes(cv2.resize(grey, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
 
 
 def _bytes(array: NDArray) -> NDArray[np.uint8]:
