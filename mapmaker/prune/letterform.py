@@ -76,7 +76,7 @@ def light_ink(grey: Bytes, stroke_px: int = 9) -> Bytes:
 def inked(ink: Bytes, least: int) -> Bytes:
     """Return where ink is at least `least` grey levels and half of the strongest beside it."""
     strongest = cv2.convertScaleAbs(cv2.dilate(ink, _NEAR), alpha=0.5)
-    return _bytes(cv2.compare(ink, np.maximum(strongest, np.uint8(least)), cv2.CMP_GT))
+    return _bytes(cv2.compare(ink, cv2.max(strongest, float(least)), cv2.CMP_GT))
 
 
 def words(ink: Bytes, least: int = 40, tallest_px: float | None = None) -> list[Word]:

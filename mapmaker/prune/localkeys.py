@@ -249,7 +249,7 @@ def _level(grey: NDArray[np.float32], budget: int) -> _Blobs:
     blobs = cv2.subtract(soft, cv2.GaussianBlur(soft, (9, 9), 1.6))
     strong = cv2.convertScaleAbs(blobs, alpha=8)
     # Where nothing stands out, what it is compared with is more.
-    highest = np.maximum(cv2.dilate(strong, _NEIGHBOURS), np.uint8(_WEAKEST + 1))
+    highest = cv2.max(cv2.dilate(strong, _NEIGHBOURS), _WEAKEST + 1.0)
     peaks = cv2.compare(strong, highest, cv2.CMP_EQ) > 0
     peaks[:_REACH] = peaks[-_REACH:] = False
     peaks[:, :_REACH] = peaks[:, -_REACH:] = False
@@ -298,8 +298,8 @@ _NORMS[0], _NORMS[:, 0] = _NORMS[0] / 2**0.5, _NORMS[:, 0] / 2**0.5
 def _patches(softs: list[NDArray], many: list[int], x: NDArray, y: NDArray) -> NDArray[np.float32]:
     """Return what lies around points (n,), so many of each picture: (n, 16, 16)."""
     maps = np.empty((2, len(x), _PATCH, _PATCH), np.float32)
-    maps[0] = x[:, None, None] + _AT
-    maps[1] = y[:, None, None] + _AT[:, None]
+    maps[0] = (x[:, None] + _AT)[:, None, :]
+    maps[1] = (y[:, None] + _AT)[:, :, None]
     across, down = maps.reshape(2, -1, _PATCH)
     ends = np.cumsum(many) * _PATCH
     patches = [

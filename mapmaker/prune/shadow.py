@@ -73,18 +73,17 @@ def _slopes(grey: NDArray, sigma: float) -> tuple[Floats, Floats]:
 
 def _sum(across: Floats, down: Floats, weight: NDArray) -> tuple[float, float]:
     # Darkness grows against the slopes of brightness.
-    high, wide = (n // _TILES * _TILES for n in weight.shape)  # whole factors are far faster
-    parts = [
-        cv2.resize(
-            cv2.multiply(weight, slope)[:high, :wide],
-            (_TILES, _TILES),
-            interpolation=cv2.INTER_AREA,
-        )
-        for slope in (across, down)
-    ]
+    parts = [_tiled(cv2.multiply(weight, slope)) for slope in (across, down)]
     x, y = (-float(part.sum()) for part in parts)
     by_chance = float(np.sqrt(sum((part**2).sum() for part in parts)))
     return float(np.degrees(np.arctan2(y, x))) % 360, float(np.hypot(x, y)) / (by_chance + 1e-9)
+
+
+def _tiled(values: NDArray) -> Floats:
+    """Return the mean of each of 6 x 6 parts; rows and columns that are left over do not count."""
+    high, wide = (n // _TILES for n in values.shape)
+    bands = values[: _TILES * high].reshape(_TILES, high, -1).sum(axis=1)
+    return bands[:, : _TILES * wide].reshape(_TILES, _TILES, wide).sum(axis=2) / (high * wide)
 
 
 def _apart(one: float, other: float) -> float:

@@ -130,8 +130,9 @@ def _waves(side: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[n
 
 def _along(grey: Bytes, axis: int) -> tuple[NDArray[np.float32], list[float]]:
     """Return how steep the strong edges along one axis are, and the beats named in _BEATS."""
-    lines = grey if axis == 1 else grey.T
-    lines = np.ascontiguousarray(lines[:: -(-len(lines) // _LINES)])
+    every = -(-grey.shape[1 - axis] // _LINES)
+    lines = grey[::every] if axis else cv2.transpose(np.ascontiguousarray(grey[:, ::every]))
+    lines = np.ascontiguousarray(lines, np.uint8)
     step = cv2.absdiff(lines[:, 1:], lines[:, :-1])
     bend = cv2.absdiff(step[:, 1:], step[:, :-1])
     rise = cv2.subtract(cv2.dilate(lines, _REACH), cv2.erode(lines, _REACH))[:, 1:]
