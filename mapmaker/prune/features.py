@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mapmaker.errors import MapmakerError
 from mapmaker.picture import open_picture
 from mapmaker.prune.gridlines import MOST_PX, find_grid
-from mapmaker.prune.hashes import THUMB_PX, dhashes, phashes, shrink
+from mapmaker.prune.hashes import THUMB_PX, dhashes, halves, phashes, shrink
 from mapmaker.prune.lettering import lettering
 from mapmaker.prune.light import light
 from mapmaker.prune.localkeys import keys
@@ -21,10 +21,10 @@ from mapmaker.prune.memory import keep_freed
 from mapmaker.prune.overlay import overlay
 from mapmaker.prune.shadow import shadow
 from mapmaker.prune.sharpness import NO_DETAIL, sharpness
-from mapmaker.prune.shot import Shot
+from mapmaker.prune.shot import MOST_SUMMED, Shot
 from mapmaker.prune.view import view
 
-VERSION = 2  # raise it when a measurement changes: remembered rows of another version are redone
+VERSION = 3  # raise it when a measurement changes: remembered rows of another version are redone
 PAGE_THUMB_PX = 192
 _THUMB_QUALITY = 80
 _LEAST_PX = 32  # of a side; the signs of less mean nothing
@@ -155,8 +155,10 @@ def _brightness(shot: Shot) -> dict[str, float]:
 
 
 def _hashes(shot: Shot) -> dict[str, Any]:
-    even = all(side % 2 == 0 for side in shot.grey.shape)
-    thumb = shrink(shot.grey, shot.half if even else None)
+    sums = None
+    if shot.grey.size <= MOST_SUMMED:
+        sums = shot.half_sums if halves(shot.grey) else shot.sums
+    thumb = shrink(shot.grey, sums)
     return {
         "phash": tuple(f"{h:016x}" for h in phashes(thumb)),
         "dhash": tuple(f"{h:016x}" for h in dhashes(thumb)),
@@ -165,7 +167,8 @@ def _hashes(shot: Shot) -> dict[str, Any]:
 
 
 def _grid(shot: Shot) -> dict | None:
-    return find_grid(shot.grey, shot.half if max(shot.grey.shape) <= MOST_PX else None)
+    whole = max(shot.grey.shape) <= MOST_PX
+    return find_grid(shot.grey, (shot.sums, shot.half_sums) if whole else None)
 
 
 def _pixel_hash(shot: Shot) -> str:

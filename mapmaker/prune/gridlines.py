@@ -19,7 +19,7 @@ from mapmaker.prune.gridwaves import (
     strengths,
 )
 from mapmaker.prune.median import quantile
-from mapmaker.prune.shot import halved
+from mapmaker.prune.shot import halved, summed
 
 LEAST_CELL_PX = 12
 # Of pictures without squares (170 maps turned by 13 to 33 degrees or stretched unevenly) 2 % score
@@ -42,23 +42,23 @@ _STEP_PX = 0.2  # drift over the whole picture between two distances tried
 
 
 def find_grid(
-    grey: NDArray[np.uint8], half: NDArray[np.uint8] | None = None
+    grey: NDArray[np.uint8], sums: tuple[NDArray, NDArray] | None = None
 ) -> dict[str, Any] | None:
     """Return {cell_px, phase [x, y], score, sure} of the squares a grey picture shows, or None.
 
-    grey is (H, W); half is what `shot.halved` makes of it, if that is there already. cell_px is to
-    about 0.02 px, phase the place [px] of the first line or seam from the left and the top edge.
-    score is that of `gridwaves.scores`, both directions together; sure is 0.5 where it just
-    suffices, and goes to 1. None also when there are lines, but half or double squares would do
-    as well.
+    grey is (H, W); sums are `shot.summed` of it and of its half, if they are there already and it
+    has at most MOST_PX a side. cell_px is to about 0.02 px, phase the place [px] of the first line
+    or seam from the left and the top edge. score is that of `gridwaves.scores`, both directions
+    together; sure is 0.5 where it just suffices, and goes to 1. None also when there are lines,
+    but half or double squares would do as well.
     """
     if min(grey.shape) <= _LEAST_SQUARES * LEAST_CELL_PX:
         return None
     scale = max(1.0, max(grey.shape) / MOST_PX)
     if scale > 1:
         size = (round(grey.shape[1] / scale), round(grey.shape[0] / scale))
-        grey, half = shrunk(grey, size), None
-    search = _Search.of(profiles(grey, halved(grey) if half is None else half))
+        grey, sums = shrunk(grey, size), None
+    search = _Search.of(profiles(*(sums or (summed(grey), summed(halved(grey))))))
     found = search.size()
     if found is None:
         return None

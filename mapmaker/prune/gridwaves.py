@@ -42,12 +42,12 @@ class Profile:
         return len(self.signal)
 
 
-def profiles(grey: NDArray[np.uint8], half: NDArray[np.uint8]) -> tuple[Profile, Profile]:
-    """Return the profiles of the columns and of the rows of a grey picture (H, W), and of its half.
+def profiles(fine: NDArray, broad: NDArray) -> tuple[Profile, Profile]:
+    """Return the profiles of the columns and of the rows of a grey picture (H, W).
 
-    Fine lines show at native resolution, wobbly and broad ones at half of it; both are added up.
+    It is given as the sums (`shot.summed`) of itself and of its half: fine lines show at native
+    resolution, wobbly and broad ones at half of it; both are added up.
     """
-    fine, broad = (cv2.integral(picture).astype(np.int32, copy=False) for picture in (grey, half))
     across, down = (_both(_heights(fine, axis), _heights(broad, axis)) for axis in (1, 0))
     return across, down
 
@@ -77,10 +77,9 @@ def _even(signal: Floats) -> Floats:
     return (table - table.sum(axis=0) / np.maximum(counts, 1)).ravel()[: len(signal)]
 
 
-def _heights(sums: NDArray[np.int32], axis: int) -> Floats:
+def _heights(sums: NDArray, axis: int) -> Floats:
     """Return how much each column (axis 1) or row (axis 0) stands out, in robust spreads.
 
-    sums is the picture's `cv2.integral`.
     The picture is averaged over strips of 32 px along the lines looked for, then every place is
     measured against its own neighbourhood: a faint line on a quiet floor counts like a bold one
     in a thicket.
@@ -94,7 +93,7 @@ def _heights(sums: NDArray[np.int32], axis: int) -> Floats:
     return heights / (1.4826 * float(median(np.abs(heights - median(heights)))) + 1e-6)
 
 
-def _strips(sums: NDArray[np.int32], axis: int) -> NDArray[np.float32]:
+def _strips(sums: NDArray, axis: int) -> NDArray[np.float32]:
     """Return the picture averaged over strips along the lines looked for: (strips, length)."""
     along = sums.shape[1 - axis] - 1
     count = max(1, along // _BLOCK_PX)

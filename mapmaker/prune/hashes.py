@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapmaker.prune.median import median
-from mapmaker.prune.shot import halved
+from mapmaker.prune.shot import MOST_SUMMED, halved, summed
 
 ORIENTATIONS = 8  # bit 0: mirrored left-right, bit 1: top-bottom, bit 2: transposed first
 THUMB_PX = 32
@@ -30,19 +30,46 @@ _MIRRORED = np.stack([_ONES, _ONES * _ODD, _ONES * _ODD[:, None], np.outer(_ODD,
 Grey = NDArray[np.uint8]
 
 
-def shrink(grey: Grey, half: Grey | None = None) -> NDArray[np.float32]:
+def shrink(grey: Grey, sums: NDArray[np.int32] | None = None) -> NDArray[np.float32]:
     """Return a grey picture (H, W) of any size as 32 x 32 floats in 0..255, averaged by area.
 
-    A large one is halved first where its sides are even: in a third of the time, the same for all
-    eight orientations, and with fewer than one bit in a thousand of the hashes changed. half is
-    what `shot.halved` makes of it, if that is there already.
+    sums is `shot.summed` of it, of its half where it `halves`, if that is there already.
     """
-    height, width = grey.shape
-    if min(height, width) >= _LARGE_PX and height % 2 == width % 2 == 0:
-        grey = halved(grey) if half is None else half
+    if sums is not None:
+        return _averaged(sums)
+    grey = halved(grey) if halves(grey) else grey
+    if grey.size <= MOST_SUMMED:
+        return _averaged(summed(grey))
     size = (THUMB_PX, THUMB_PX)
     small = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     return small.astype(np.float32, copy=False)
+
+
+def halves(grey: Grey) -> bool:
+    """Return whether a picture is halved first: it is large and its sides are even.
+
+    That is the same for all eight orientations, and changes fewer than one bit in a thousand of
+    the hashes.
+    """
+    height, width = grey.shape
+    return min(height, width) >= _LARGE_PX and height % 2 == width % 2 == 0
+
+
+def _averaged(sums: NDArray[np.int32]) -> NDArray[np.float32]:
+    # A pixel is uniform, so between its corners the sums grow evenly: parts of pixels count too.
+    height, width = sums.shape[0] - 1, sums.shape[1] - 1
+    corners = _between(_between(sums, height).T, width).T
+    bands = corners[1:] - corners[:-1]
+    area = height * width / THUMB_PX**2
+    return ((bands[:, 1:] - bands[:, :-1]) / area).astype(np.float32)
+
+
+def _between(sums: NDArray, side: int) -> NDArray[np.float64]:
+    """Return the rows of sums at 33 even places from 0 to a side."""
+    place = np.arange(THUMB_PX + 1) * (side / THUMB_PX)
+    row = np.minimum(place.astype(np.intp), side - 1)
+    rest = (place - row)[:, None]
+    return sums[row] * (1 - rest) + sums[row + 1] * rest
 
 
 def turn(array: NDArray, orientation: int) -> NDArray:

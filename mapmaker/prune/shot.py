@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 SMALL_PX = 384
+MOST_SUMMED = (2**31 - 1) // 255  # pixels, were all of them white
 
 
 @dataclass(frozen=True)
 class Shot:
-    """An upright picture: rgb uint8 (H, W, 3). grey and small are made when first asked for."""
+    """An upright picture: rgb uint8 (H, W, 3). The rest is made when first asked for."""
 
     rgb: NDArray[np.uint8]
 
@@ -22,10 +23,14 @@ class Shot:
         return _bytes(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY))
 
     @cached_property
-    def half(self) -> NDArray[np.uint8]:
-        """Return `grey` averaged by area to half of its sides, rounded down; 1 px at least."""
-        height, width = self.grey.shape
-        return halved(self.grey) if min(height, width) > 1 else self.grey
+    def sums(self) -> NDArray[np.int32]:
+        """Return the `summed` brightness."""
+        return summed(self.grey)
+
+    @cached_property
+    def half_sums(self) -> NDArray[np.int32]:
+        """Return the `summed` brightness of the halved picture."""
+        return summed(halved(self.grey))
 
     @cached_property
     def small(self) -> NDArray[np.uint8]:
@@ -49,9 +54,17 @@ class Shot:
 
 
 def halved(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a grey picture (H, W) averaged by area to (H // 2, W // 2)."""
-    height, width = grey.shape
-    return _bytes(cv2.resize(grey, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
+    """Return a grey picture (H, W) averaged by area to (H // 2, W // 2), at least 1 x 1."""
+    size = (max(1, grey.shape[1] // 2), max(1, grey.shape[0] // 2))
+    return _bytes(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
+
+
+def summed(grey: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return the sums (H + 1, W + 1) of all that lies above and left of each corner of a pixel.
+
+    grey (H, W) has at most MOST_SUMMED pixels: 31 bits hold no more.
+    """
+    return cv2.integral(grey, sdepth=cv2.CV_32S).astype(np.int32, copy=False)
 
 
 def _bytes(array: NDArray) -> NDArray[np.uint8]:
