@@ -76,7 +76,8 @@ def light_ink(grey: Bytes, stroke_px: int = 9) -> Bytes:
 def inked(ink: Bytes, least: int) -> Bytes:
     """Return where ink is at least `least` grey levels and half of the strongest beside it."""
     strongest = cv2.convertScaleAbs(cv2.dilate(ink, _NEAR), alpha=0.5)
-    return _bytes(cv2.compare(ink, cv2.max(strongest, float(least)), cv2.CMP_GT))
+    bold = cv2.threshold(ink, least, 255, cv2.THRESH_BINARY)[1]
+    return _bytes(cv2.bitwise_and(cv2.compare(ink, strongest, cv2.CMP_GT), bold))
 
 
 def words(ink: Bytes, least: int = 40, tallest_px: float | None = None) -> list[Word]:

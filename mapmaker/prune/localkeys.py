@@ -246,11 +246,11 @@ class _Blobs(NamedTuple):
 def _level(grey: NDArray[np.float32], budget: int) -> _Blobs:
     """Return at most `budget` blobs of one size."""
     soft = cv2.GaussianBlur(grey, (7, 7), 1.2).astype(np.float32, copy=False)
-    blobs = cv2.subtract(soft, cv2.GaussianBlur(soft, (9, 9), 1.6))
+    blobs = cv2.subtract(soft, cv2.GaussianBlur(soft, (9, 9), 1.6)).astype(np.float32, copy=False)
     strong = cv2.convertScaleAbs(blobs, alpha=8)
-    # Where nothing stands out, what it is compared with is more.
-    highest = cv2.max(cv2.dilate(strong, _NEIGHBOURS), _WEAKEST + 1.0)
-    peaks = cv2.compare(strong, highest, cv2.CMP_EQ) > 0
+    bold = cv2.threshold(strong, _WEAKEST, 255, cv2.THRESH_BINARY)[1]
+    highest = cv2.compare(strong, cv2.dilate(strong, _NEIGHBOURS), cv2.CMP_EQ)
+    peaks = cv2.bitwise_and(highest, bold) > 0
     peaks[:_REACH] = peaks[-_REACH:] = False
     peaks[:, :_REACH] = peaks[:, -_REACH:] = False
     places = np.flatnonzero(peaks)
