@@ -1,5 +1,8 @@
 """What prune measures of a picture: hashes, fineness, grids, signs; and what it remembers."""
 
+import ctypes
+import subprocess
+import sys
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -13,9 +16,20 @@ from prune_pictures import add, make_dataset, painted, ruled
 
 from mapmaker.prune.features import Features, measure
 from mapmaker.prune.gridlines import find_grid
-from mapmaker.prune.hashes import ORIENTATIONS, changed, dhashes, near_pairs, phashes, shrink, turn
+from mapmaker.prune.hashes import (
+    ORIENTATIONS,
+    changed,
+    dhashes,
+    halves,
+    near_pairs,
+    phashes,
+    shrink,
+    turn,
+)
+from mapmaker.prune.median import quantile
 from mapmaker.prune.priors import choose_grid
 from mapmaker.prune.sharpness import fineness
+from mapmaker.prune.shot import halved
 from mapmaker.prune.store import FeatureStore
 
 
@@ -48,6 +62,50 @@ def test_hashes_find_a_turned_copy_among_strangers() -> None:
 
     assert [(i, j, bits) for i, j, bits, _ in pairs] == [(7, 30, 0)]
     assert changed(thumbs[7], thumbs[30], pairs[0][3]) == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20, 7), (33, 500), (601, 517), (750, 640)])
+def test_thumbnails_from_sums_are_averages_by_area(size: tuple[int, int]) -> None:
+    """What is read off the sums of a picture is what averaging its pixels by area gives."""
+    picture = np.random.default_rng(5).integers(0, 256, size, dtype=np.uint8)
+    plain = halved(picture) if halves(picture) else picture
+    share = [np.clip(np.arange(33)[:, None] * n / 32 - np.arange(n), 0, 1) for n in plain.shape]
+    down, across = (np.diff(s, axis=0) * 32 / len(s.T) for s in share)
+
+    thumb = shrink(picture)
+
+    assert np.abs(thumb - down @ plain @ across.T).max() < 1e-3
+
+
+@settings(max_examples=50, deadline=None)
+@given(values=st.lists(st.integers(-50, 50), min_size=1, max_size=40), share=st.floats(0, 1))
+def test_quantiles_are_those_of_numpy(values: list[int], share: float) -> None:
+    """Ours is faster, and the same."""
+    array = np.array(values, float)
+
+    ours = quantile(array, share)
+
+    assert ours == pytest.approx(np.quantile(array, share))
+
+
+AGAIN = """
+import resource
+from mapmaker.prune.memory import keep_freed
+keep_freed()
+for _ in range(10):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    blocks = [bytearray(2_000_000) for _ in range(10)]
+    del blocks
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="no glibc")
+def test_freed_memory_is_kept_for_the_next_picture() -> None:
+    """Blocks as a picture takes and frees them cost next to no fresh pages the next time."""
+    done = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, text=True, check=True)
+
+    assert int(done.stdout) < 500  # 4,880 when all of it goes back to the system
 
 
 def test_changed_sees_two_plans_on_one_black_ground() -> None:
