@@ -73,7 +73,8 @@ def read_data(home: Path, dataset: str, trial: Trial) -> Data:
     from mapmaker.shards.reader import open_shards
 
     shards = open_shards(home / "datasets" / dataset / "shards" / str(trial.size))
-    kinds = _kinds(home / "kinds.json") if trial.kinds else {}
+    # The kind of map by sha256 of the picture, as `bench/ablate.py` wrote them down.
+    kinds = json.loads((home / "kinds.json").read_text("utf-8")) if trial.kinds else {}
     sides, groups = [], None
     for split in ("train", "held-out"):
         indices = np.asarray(shards.indices(split))
@@ -88,11 +89,6 @@ def read_data(home: Path, dataset: str, trial: Trial) -> Data:
         sides.append(shards.load(indices))
     cells = shards.column("cell_px")
     return Data(*sides, groups, float(np.median(cells[cells > 0])) if (cells > 0).any() else 0.0)
-
-
-def _kinds(path: Path) -> dict[str, str]:
-    """Return the kind of map by sha256 of the picture, as `bench/ablate.py` wrote them down."""
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 class Held:

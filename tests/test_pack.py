@@ -23,6 +23,7 @@ from mapmaker.shards.config import PackConfig
 from mapmaker.shards.deal import held_out
 from mapmaker.shards.pack import pack
 from mapmaker.shards.reader import open_shards
+from mapmaker.shards.rows import check_whole
 from mapmaker.shards.writer import group_number
 from mapmaker.workspace import Workspace
 
@@ -118,10 +119,10 @@ def test_a_changed_recipe_replaces_the_shards_at_the_end(tmp_path):
         if (folder / "card.json").read_bytes() and isinstance(event, Step):
             now = contents(folder)
             assert {name: now[name] for name in old} == old
-            open_shards(folder).verify()
+            check_whole(open_shards(folder))
 
     shards = open_shards(folder)
-    shards.verify()
+    check_whole(shards)
     assert set(shards.column("squares")) == {3}
     assert {p.name for p in folder.glob("*.h5")} == {s["file"] for s in shards.card["shards"]}
 

@@ -14,6 +14,7 @@ from shard_tools import contents, kept_from_file, make_dataset, pack_all
 from mapmaker.errors import MapmakerError, UnsafeInput
 from mapmaker.shards.contact import contact_sheet
 from mapmaker.shards.reader import Shards, open_shards
+from mapmaker.shards.rows import check_whole
 
 
 @pytest.fixture(params=["raw", "encoded"])
@@ -195,7 +196,7 @@ def test_columns_say_where_each_sample_comes_from(raw):
 def test_verify_names_the_row_of_a_flipped_bit(folder):
     """One bit of one pixel: the file, the row and its map are named, and the remedy."""
     shards = open_shards(folder)
-    shards.verify()
+    check_whole(shards)
     path = folder / "00001.h5"
     data = bytearray(path.read_bytes())
     with h5py.File(path) as file:
@@ -208,7 +209,7 @@ def test_verify_names_the_row_of_a_flipped_bit(folder):
     with pytest.raises(
         UnsafeInput, match=rf"00001\.h5 .*row \d+: the sample .*, of {owner}"
     ) as caught:
-        open_shards(folder).verify()
+        check_whole(open_shards(folder))
 
     assert "mapmaker pack" in caught.value.hint
 
@@ -223,7 +224,7 @@ def test_verify_sees_a_flipped_bit_in_a_column(raw):
     path.write_bytes(data)
 
     with pytest.raises(UnsafeInput, match="row 0: what describes the sample"):
-        open_shards(raw).verify()
+        check_whole(open_shards(raw))
 
 
 def test_a_missing_or_shortened_shard_is_an_error_at_once(raw):
@@ -273,7 +274,7 @@ def test_reading_changes_nothing(folder):
     before = contents(folder)
 
     shards = open_shards(folder)
-    shards.verify()
+    check_whole(shards)
     add_up(shards)
 
     assert contents(folder) == before

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from mapmaker.errors import MapmakerError, UnsafeInput
-from mapmaker.files import read_json, sha256_of
+from mapmaker.files import read_json
 from mapmaker.shards.config import LAYOUTS, SCHEMA, SIDES_PX
 from mapmaker.shards.scale import to_picture, to_tensor
 from mapmaker.shards.structure import COLUMNS, REMEDY, Field, check_structure
@@ -138,20 +138,6 @@ class Shards:
     def nbytes(self) -> int:
         """Bytes of all samples as uint8 pixels: what holding them in memory takes."""
         return len(self) * self.size * self.size * 3
-
-    def verify(self) -> None:
-        """Read every byte. Raises UnsafeInput naming the first file that is not what was listed.
-
-        Half the work of `mapmaker verify`, which also holds every row of a whole file to its sums.
-        """
-        from mapmaker.shards.rows import damage
-
-        for number, (shard, line) in enumerate(zip(self._shards, self.card["shards"], strict=True)):
-            if sha256_of(shard.path) != line["sha256"]:
-                raise UnsafeInput(
-                    f"{shard.path} is not what its card lists: {damage(self, number)[0]}.",
-                    hint=REMEDY,
-                )
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_offsets": {}, "_files": {}}

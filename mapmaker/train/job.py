@@ -16,6 +16,7 @@ from mapmaker.models import Nets, build
 from mapmaker.shards.config import PackConfig
 from mapmaker.shards.pack import pack
 from mapmaker.shards.reader import Shards, open_shards, to_picture
+from mapmaker.shards.rows import check_whole
 from mapmaker.train.checkpoint import clean, load_checkpoint, newest_good, step_folders
 from mapmaker.train.config import TrainConfig
 from mapmaker.train.data import Pictures
@@ -230,7 +231,7 @@ def _open(dataset: Dataset, size: int) -> Shards:
         raise UnsafeInput(
             f"{dataset.shards(size)} holds pictures of {shards.size} px.", hint="Pack them again."
         )
-    shards.verify()  # 1.7 GB a second, once a run: a flipped bit must not be learnt
+    check_whole(shards)  # 1.7 GB a second, once a run: a flipped bit must not be learnt
     return shards
 
 
