@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from mapmaker.errors import BadConfig
+from mapmaker.models.doubled import Layers
 from mapmaker.models.layers import Area, Crop, Resize, Staged, conv, start
 from mapmaker.models.nets import ARCHS, Nets, between, one_of, plain_options, read_options
 
@@ -237,7 +238,7 @@ def _enlarge(
     for factor in (2, stride // 2):
         layers += [Resize(factor, mode), conv(into, out, 3, norm="batch"), *_norm_relu(out)]
         into = out
-    return nn.Sequential(*layers, Crop(want))
+    return Layers(*layers, Crop(want))
 
 
 def _last(size: int, options: DcganOptions) -> list[nn.Module]:

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mapmaker.models.doubled import Layers
 from mapmaker.models.layers import GLU, Crop, Resize, Staged, conv, start
 from mapmaker.models.nets import ARCHS, Nets, between, plain_options, read_options
 from mapmaker.models.pyramid import Base, Down, canvas
@@ -119,7 +120,7 @@ class Generator(Staged):
             parts: list[nn.Module] = [Resize(2), *_gated(into, out)]
             if step in DOUBLE and step < len(widths) - 1:  # the last map is wide: one is enough
                 parts += _gated(out, out)
-            self.stages.append(nn.Sequential(*parts))
+            self.stages.append(Layers(*parts))
             if excite and step >= SKIP and base << step < size:  # the last step is wide, not deep
                 self.gates[str(step)] = Excite(widths[step - SKIP], out)
         self.last = nn.Sequential(nn.Conv2d(widths[-1], 3, 3, padding=1), Crop(size))
@@ -256,7 +257,7 @@ class Decoder(nn.Module):
         layers: list[nn.Module] = []
         for into, out in pairwise(widths):
             layers += [Resize(2), *_gated(into, out)]
-        self.paint = nn.Sequential(*layers, nn.Conv2d(widths[-1], 3, 3, padding=1), nn.Tanh())
+        self.paint = Layers(*layers, nn.Conv2d(widths[-1], 3, 3, padding=1), nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.paint(x)

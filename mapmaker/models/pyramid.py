@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mapmaker.models.doubled import Layers
 from mapmaker.models.layers import GLU, Crop, Resize, Staged, conv, start
 from mapmaker.models.nets import ARCHS, Nets, between, one_of, plain_options, read_options
 
@@ -100,7 +101,7 @@ class Generator(Staged):
             parts: list[nn.Module] = [Resize(2), *_gated(into, out)]
             for _ in range(convs - 1):
                 parts += _gated(out, out)
-            self.stages.append(nn.Sequential(*parts))
+            self.stages.append(Layers(*parts))
         self.last = nn.Sequential(nn.Conv2d(widths[-1], 3, 3, padding=1), Crop(size))
         start(self)
         for name in ("linear", "base"):

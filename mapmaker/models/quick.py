@@ -20,8 +20,9 @@ from torch.nn import functional as F
 from torch.nn.utils import fuse_conv_bn_eval
 
 from mapmaker.models.dcgan import DenseLatent, SpatialLatent
+from mapmaker.models.doubled import doubles, is_plain_3x3, squares
 from mapmaker.models.fewshot import SKIP
-from mapmaker.models.layers import GLU, Crop, Resize
+from mapmaker.models.layers import GLU, Crop
 from mapmaker.models.pyramid import Base
 
 
@@ -60,9 +61,8 @@ class Up(nn.Module):
     def __init__(self, conv: nn.Conv2d, after: nn.Module | None) -> None:
         super().__init__()
         spread = nn.Conv2d(conv.in_channels, 4 * conv.out_channels, 2, padding=1)
-        rows = [_pair(conv.weight, 2, i) for i in (0, 1)]
-        squares = [_pair(row, 3, j) for row in rows for j in (0, 1)]
-        _fill(spread, torch.stack(squares, 1).flatten(0, 1), conv)
+        weight = squares(conv.weight).unflatten(0, (4, -1)).transpose(0, 1)
+        _fill(spread, weight.flatten(0, 1), conv)
         gated = isinstance(after, GLU)
         self.spread = Gated(spread) if gated else nn.Sequential(spread, after or nn.Identity())
         self.placed = True
@@ -168,7 +168,7 @@ def _lifted(parts: list[nn.Module]) -> list[nn.Module]:
     rest = list(reversed(parts))
     while rest:
         part = rest.pop()
-        if _doubles(part) and rest and _is_plain_3x3(rest[-1]):
+        if doubles(part) and rest and is_plain_3x3(rest[-1]):
             conv = rest.pop()
             gate = rest.pop() if rest and isinstance(rest[-1], GLU | nn.ReLU) else None
             part = Up(conv, gate)  # type: ignore[arg-type]
@@ -177,18 +177,6 @@ def _lifted(parts: list[nn.Module]) -> list[nn.Module]:
             part = Gated(part)
         done.append(part)
     return done
-
-
-def _doubles(part: nn.Module) -> bool:
-    return isinstance(part, Resize) and part.factor == 2 and part.mode == "nearest"
-
-
-def _is_plain_3x3(part: nn.Module) -> bool:
-    return (
-        isinstance(part, nn.Conv2d)
-        and (part.kernel_size, part.padding, part.stride) == ((3, 3), (1, 1), (1, 1))
-        and part.groups == 1
-    )
 
 
 def _fix_means(net: nn.Module) -> None:
@@ -206,7 +194,7 @@ def _join_last(net: nn.Module) -> None:
     if not (isinstance(last, nn.Sequential) and isinstance(stages, nn.ModuleList)):
         return
     first, up = stages[0], stages[-1][-1]  # type: ignore[index]
-    if not (isinstance(first, Plain) and isinstance(up, Up) and _is_plain_3x3(last[0])):
+    if not (isinstance(first, Plain) and isinstance(up, Up) and is_plain_3x3(last[0])):
         return
     canvas_px = first.base.shape[-1] << sum(isinstance(part, Up) for part in net.modules())
     cut = last[1]
@@ -230,12 +218,6 @@ def _half(conv: nn.Conv2d, half: int) -> nn.Conv2d:
     if bias is not None:
         part.bias = nn.Parameter(bias.chunk(2)[half].clone(), requires_grad=False)
     return part
-
-
-def _pair(weight: Tensor, dim: int, pixel: int) -> Tensor:
-    """Return three taps along `dim` as the two that the first or second pixel of a pair sees."""
-    a, b, c = weight.unbind(dim)
-    return torch.stack([a + b, c] if pixel == 0 else [a, b + c], dim)
 
 
 def _fold_dense(part: DenseLatent) -> None:
