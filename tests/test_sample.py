@@ -10,6 +10,7 @@ from mapmaker.errors import BadConfig
 from mapmaker.picture import picture_size
 from mapmaker.sample.config import SampleConfig
 from mapmaker.sample.latents import latent
+from mapmaker.sample.provenance import png_bytes
 
 
 def test_a_seed_range_names_its_maps():
@@ -95,6 +96,26 @@ def test_an_edited_or_foreign_png_cannot_be_made_again(mapmaker, tmp_path):
 
         assert result.code == 3
         assert name in result.err and result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *((name, None) for name in ("seed", "size", "squares", "grid")),
+        *(("seed", "7"), ("size", [64]), ("squares", [15]), ("squares", "ab"), ("grid", 1)),
+        *(("truncation", "x"), ("layout", 5), ("engine", {}), ("run", ["starter"])),
+    ],
+)
+def test_an_edited_recipe_is_refused(mapmaker, tmp_path, field, value):
+    """A field taken out, or of another kind: exit 3 in one line that names file and field."""
+    recipe = {"seed": 7, "size": 64, "squares": [15, 15], "grid": False, "model": "0" * 64}
+    edited = {k: v for k, v in (recipe | {field: value}).items() if v is not None}
+    (tmp_path / "edited.png").write_bytes(png_bytes(Image.new("RGB", (8, 8)), edited))
+
+    result = mapmaker("sample", "--from", tmp_path / "edited.png")
+
+    assert result.code == 3 and result.err.count("\n") == 1
+    assert "edited.png" in result.err and f"without a {field}" in result.err
 
 
 def test_a_different_map_never_overwrites(mapmaker, tmp_path):

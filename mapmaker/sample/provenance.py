@@ -26,7 +26,10 @@ def png_bytes(image: Image.Image, recipe: dict[str, Any]) -> bytes:
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """Return the recipe a PNG carries. Raises UnsafeInput when it is no PNG or carries none."""
+    """Return the recipe a PNG carries, its fields of the kinds that `sample` writes.
+
+    Raises UnsafeInput when it is no PNG, carries none, or one that lacks a field.
+    """
     try:
         with Image.open(path, formats=["PNG"]) as image:
             image.load()
@@ -37,13 +40,28 @@ def read_recipe(path: Path) -> dict[str, Any]:
         ) from error
     try:
         recipe = json.loads(text or "")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnsafeInput(
             f"{path} does not say how it was made.",
             hint="Only PNG files that mapmaker wrote, unedited, can be made again.",
         ) from error
-    if not isinstance(recipe, dict) or "seed" not in recipe:
+    wrong = _wrong_field(recipe if isinstance(recipe, dict) else {})
+    if wrong:
         raise UnsafeInput(
-            f"{path} carries a recipe without a seed.", hint="It was edited; sample anew."
+            f"{path} carries a recipe without a {wrong} that mapmaker wrote.",
+            hint="It was edited; sample anew.",
         )
     return recipe
+
+
+def _wrong_field(recipe: dict[str, Any]) -> str | None:
+    """Return the first field that is missing or of another kind than `sample` writes, if any."""
+    for name, kind in {"seed": int, "size": int, "squares": list, "grid": bool}.items():
+        if type(recipe.get(name)) is not kind:
+            return name
+    if [type(n) for n in recipe["squares"]] != [int, int]:
+        return "squares"
+    if type(recipe.get("truncation", 1.0)) not in (int, float):
+        return "truncation"
+    texts = ("layout", "kind", "engine", "precision", "run", "model")
+    return next((name for name in texts if type(recipe.get(name, "")) is not str), None)
