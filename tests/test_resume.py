@@ -26,8 +26,10 @@ def test_kill_9_half_way_changes_no_bit(
     steps: int,
 ) -> None:
     """N steps in one go, and N/2, kill -9, the same command again: the same weights and moments."""
-    assert mapmaker(*train_words(home, arch, steps, name="whole"), home=home).code == 0
-    words = train_words(home, arch, steps, name="killed")
+    saves = steps // 2 * 4 / 1000
+    whole = train_words(home, arch, steps, name="whole", save_kimg=saves)
+    assert mapmaker(*whole, home=home).code == 0
+    words = train_words(home, arch, steps, name="killed", save_kimg=saves)
     child = start(home, words)
     half = home / "checkpoints" / "killed" / f"step-{steps // 2:08d}"
     wait_for(half.is_dir, child)
@@ -66,15 +68,16 @@ def test_a_signal_saves_and_goes(home: Path, number: int, code: int) -> None:  #
 
 @pytest.mark.slow
 def test_two_processes_are_killed_and_resumed_to_the_same_bits(home: Path) -> None:  # noqa: F811
-    """Under torchrun: N steps in one go, and N/2, kill -9 of one process, and N/2 again.
+    """N steps in one go, and N/2, kill -9 of one process, and N/2 again under torchrun.
 
     The other process does not hang: within ten seconds it says that its peer is gone, and ends.
     """
-    steps = 60
-    whole = torchrun(home, train_words(home, "fewshot", steps, name="whole"))
+    steps = 20
+    whole, second = pair(home, train_words(home, "fewshot", steps, name="whole"))
     out, said = whole.communicate(timeout=200)
-    assert whole.returncode == 0, said
-    assert out.count("whole: 0.24 kimg") == 1 and said.count("Memory: batch 2") == 1
+    assert (whole.returncode, second.wait()) == (0, 0), said
+    second.communicate()
+    assert out.count("whole: 0.08 kimg") == 1 and said.count("Memory: batch 2") == 1
 
     words = train_words(home, "fewshot", steps, name="killed")
     leader, follower = pair(home, words)
