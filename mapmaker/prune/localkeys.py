@@ -26,7 +26,7 @@ PARTNERS = 8  # pictures that one is compared with because of its keys
 VOTES = 3  # keys in common that lie alike (of 14,000 pairs of unlike maps 0.2 % have so many)
 
 # (keys at most, bits at most): what the join can ask of so many in a minute.
-_BITS = ((60_000, 7), (320_000, 5))
+_BITS = ((60_000, 6), (320_000, 5))
 _MOST_KEYS, _LEAST_KEYS = 320_000, 16  # all together; of a picture
 _MOST_MET = 4_000_000  # keys met, all together: what is more common than that allows says nothing
 _ASKED = 64  # pairs a picture, those with most keys in common, whose keys vote
