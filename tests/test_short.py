@@ -18,16 +18,23 @@ from mapmaker.train.checkpoint import newest_good, save_checkpoint
 from mapmaker.train.recover import out_of_memory, smaller
 from mapmaker.train.step import Pace
 
-# Run in a process of its own: once the plan is made, the process may grow by so much and no more.
+# Run in a process of its own: once the plan is made, the process may grow by so much and no more,
+# until so many allocations have failed: then it is as if another program had ended. Without oneDNN,
+# so that it is torch's allocations that fail: oneDNN makes no kernel again after it lacked room.
 SHORT = """
 import resource, sys
 from pathlib import Path
+import torch
 from mapmaker.errors import MapmakerError
 from mapmaker.events import Note
 from mapmaker.train import TrainConfig, train
+from mapmaker.train.check import check_step
 from mapmaker.workspace import Workspace
 
-home, batch, kimg, room_mb = Path(sys.argv[1]), *sys.argv[2:5]
+torch.backends.mkldnn.enabled = False
+check_step("cpu")  # what torch loads and compiles at its first step shall not count
+home, batch, kimg, room_mb, bear = Path(sys.argv[1]), *sys.argv[2:6]
+failed = 0
 config = TrainConfig(size=32, batch=batch, kimg=float(kimg), recipe=str(home / "wide.toml"),
                      device="cpu", precision="fp32", name="run", tick_kimg=float(kimg))
 workspace = Workspace(home)
@@ -39,6 +46,9 @@ try:
                 pages = int(Path("/proc/self/statm").read_text().split()[0])
                 limit = pages * resource.getpagesize() + int(room_mb) * 2**20
                 resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+            failed += event.text.startswith("Out of memory")
+            if failed == int(bear):
+                resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
 except MapmakerError as error:
     print(error, error.hint)
     sys.exit(error.exit_code)
@@ -53,32 +63,33 @@ latent = "spatial"
 """
 
 
-def short(home: Path, channels: int, batch: int, kimg: float, room_mb: int) -> tuple[int, str]:  # noqa: F811
-    """Train where memory runs out, and return the exit code and what was said."""
+def short(home: Path, channels: int, batch: int, room_mb: int, bear: int) -> tuple[int, str]:  # noqa: F811
+    """Train one step where memory is short till `bear` allocations failed; exit code and words."""
     (home / "wide.toml").write_text(WIDE.format(channels=channels))
     env = os.environ | {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
     env["PYTHONPATH"] = os.pathsep.join(sys.path)
-    words = [sys.executable, "-c", SHORT, str(home), str(batch), str(kimg), str(room_mb)]
+    words = [sys.executable, "-c", SHORT, str(home), str(batch), str(batch / 1000)]
+    words += [str(room_mb), str(bear)]
     child = subprocess.run(words, env=env, capture_output=True, text=True, timeout=200)
     return child.returncode, child.stdout + child.stderr
 
 
 def test_out_of_memory_is_answered_with_a_smaller_plan(home: Path) -> None:  # noqa: F811
-    """A real failed allocation: the batch stays, micro-batches get smaller, the run ends well."""
-    code, said = short(home, channels=32, batch=320, kimg=0.32, room_mb=150)
+    """Two real failed allocations: the batch stays, micro-batches shrink, the run ends well."""
+    code, said = short(home, channels=32, batch=384, room_mb=150, bear=2)
 
     run = home / "checkpoints" / "run"
     assert code == 0, said
     assert "Out of memory at step 0: the run goes on from step 0 with" in said
     pace = json.loads((run / "step-00000001" / "state.json").read_text())["pace"]
-    assert pace["micro_batch"] < 320 and pace["micro_batch"] * pace["accumulate"] == 320
+    assert pace["micro_batch"] == 192 and pace["accumulate"] == 2
     rows = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
     assert {row["event"] for row in rows} == {"out of memory"} and metrics(run)[-1]["step"] == 1
 
 
 def test_no_smaller_plan_is_exit_code_5(home: Path) -> None:  # noqa: F811
     """When one picture at a time is too much, the run ends with exit code 5 and a remedy."""
-    code, said = short(home, channels=256, batch=1, kimg=0.004, room_mb=24)
+    code, said = short(home, channels=256, batch=1, room_mb=24, bear=99)
 
     assert code == 5, said
     assert "no smaller plan would do" in said and "smaller --memory, --batch or --size" in said

@@ -1,5 +1,7 @@
 """The machine a run works on: device, threads, number format, memory in use."""
 
+import ctypes
+import gc
 import os
 import platform
 import resource
@@ -79,6 +81,21 @@ def peak_bytes(device: torch.device) -> int:
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def give_back(device: torch.device) -> None:
+    """Return to the system what was freed but is still held: torch's cache, glibc's free lists.
+
+    What one allocator holds another cannot have: after a failed allocation oneDNN found no room
+    for its kernels while malloc held hundreds of freed megabytes.
+    """
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:  # musl has none
+            trim(0)
 
 
 def environment(device: torch.device) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Going back: what a run does when it has gone astray, or when memory is short all the same."""
 
-import gc
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,12 +14,14 @@ from mapmaker.train.checkpoint import (
     newest_good,
     step_folders,
 )
+from mapmaker.train.device import give_back
 from mapmaker.train.job import Job
 from mapmaker.train.runs import forget_after, note_event
 from mapmaker.train.state import new_state, set_rates
 from mapmaker.train.step import Pace
 from mapmaker.train.watch import COLLAPSED
 
+KERNEL = "could not create a primitive"  # how oneDNN says that it lacks memory
 RATE = 0.5  # of the learning rates, at each rollback
 
 
@@ -64,7 +65,8 @@ def squeeze(job: Job, words: str) -> Iterator[Event]:
     Raises MissingPart when nothing smaller is possible, or when other processes would wait.
     """
     step, rate, attempt = job.state.step, job.state.rate, job.state.attempt
-    plan = smaller(job.pace, job.checkpointing)
+    # A thread in which oneDNN once lacked room makes no kernel again, however much there is then.
+    plan = None if KERNEL in words else smaller(job.pace, job.checkpointing)
     alone = "and no smaller plan would do"
     where = alone if job.team.size == 1 else "in one of several processes"
     too_little = MissingPart(
@@ -123,7 +125,7 @@ def out_of_memory(error: BaseException) -> str:
             "out of memory",
             "bad_alloc",
             "bad allocation",
-            "could not create a primitive",
+            KERNEL,
         )
     )
     return text.splitlines()[0][:160] if known else ""
@@ -135,7 +137,7 @@ def _restart(job: Job, folder: str | None) -> None:
     for adam in (job.state.adam_g, job.state.adam_d):  # the largest of what is not needed any more
         adam.zero_grad(set_to_none=True)
         adam.state.clear()
-    gc.collect()
+    give_back(device)
     if folder is None:
         job.state = new_state(
             run.config.arch, run.config.size, job.fitting, device, run.config.seed
@@ -145,8 +147,6 @@ def _restart(job: Job, folder: str | None) -> None:
         counters = load_checkpoint(run.root / folder, job.state)
         job.watch.recall(job.new_watch().memory() | dict(counters.watch))
     job.use(job.pace, job.checkpointing)
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
+    give_back(device)
     if job.team.leads:
         forget_after(run, job.state.step, job.state.images)
