@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
+from mapmaker.scrape.answer import Answer, Refused
 from mapmaker.scrape.check import NotGood, picture_facts
 from mapmaker.scrape.choose import Wanted, file_stem
 from mapmaker.scrape.config import ScrapeConfig
@@ -12,11 +13,11 @@ from mapmaker.scrape.grammar import Find
 from mapmaker.scrape.ledger import Ledger, Record
 from mapmaker.scrape.links import identity
 from mapmaker.scrape.manifest import gap
+from mapmaker.scrape.mirrors import Mirrors
 from mapmaker.scrape.optout import against_in_file
 from mapmaker.scrape.source import Source
 from mapmaker.scrape.tombstones import Tombstones
 from mapmaker.scrape.unzip import picture_members, unpack
-from mapmaker.scrape.web import Answer, Refused, Web
 
 ASK_AGAIN_AFTER = timedelta(days=30)
 
@@ -35,9 +36,9 @@ class Fetcher:
     """Fetches into one data set. Safe to call from several threads."""
 
     def __init__(
-        self, source: Source, config: ScrapeConfig, web: Web, ledger: Ledger, parts: Path
+        self, source: Source, config: ScrapeConfig, mirrors: Mirrors, ledger: Ledger, parts: Path
     ) -> None:
-        self.source, self.config, self.web = source, config, web
+        self.source, self.config, self.mirrors = source, config, mirrors
         self.ledger, self.parts = ledger, parts
         self.removed = Tombstones.of(ledger.dataset)
         self._removed_keys = {identity(source, url) for url in self.removed.addresses()}
@@ -86,7 +87,7 @@ class Fetcher:
         """Fetch and check one picture; return its record, or the record of why not."""
         answer = None
         try:
-            answer = self.web.file(find.link.url, part)
+            answer = self.mirrors.file(find.link.url, part)
             try:
                 facts = picture_facts(part)
             except NotGood as bad:
@@ -111,7 +112,7 @@ class Fetcher:
         if not self.config.asks_wayback or answer.served_by == "wayback":
             raise bad
         try:
-            answer = self.web.file(find.link.url, part, live=False)
+            answer = self.mirrors.file(find.link.url, part, live=False)
             return answer, picture_facts(part)
         except (NotGood, Refused) as error:
             raise bad from error
@@ -147,7 +148,7 @@ class Fetcher:
             return
         part = self._part(key)
         try:
-            answer, names = self.web.file(find.link.url, part), []
+            answer, names = self.mirrors.file(find.link.url, part), []
             for name, member in picture_members(part, self.config.max_file_bytes * 4):
                 names.append(name)
                 inner = self._part(f"{key}#{name}")

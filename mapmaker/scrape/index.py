@@ -5,18 +5,20 @@ from collections.abc import Generator
 from mapmaker.errors import MapmakerError
 from mapmaker.events import Event, Note, Step
 from mapmaker.files import write_atomic
+from mapmaker.scrape.answer import Answer, Refused
 from mapmaker.scrape.crew import work_through
 from mapmaker.scrape.grammar import Find, find_maps
 from mapmaker.scrape.links import identity
 from mapmaker.scrape.manifest import gap
+from mapmaker.scrape.mirrors import Mirrors
 from mapmaker.scrape.source import Source
-from mapmaker.scrape.web import Answer, Refused, Web
+from mapmaker.scrape.web import Web
 from mapmaker.stopping import StopFlag
 from mapmaker.workspace import Dataset
 
 
 def read_pages(
-    source: Source, dataset: Dataset, web: Web, stop: StopFlag
+    source: Source, dataset: Dataset, mirrors: Mirrors, stop: StopFlag
 ) -> Generator[Event, None, tuple[list[Find], list[dict]]]:
     """Read the start pages and every page they lead to, in order, each once.
 
@@ -34,10 +36,10 @@ def read_pages(
         yield Step("scrape", n, len(queue), "pages", url)
         is_start = n < len(source.start)
         try:
-            body, answer = _patiently(web, url, stop)
+            body, answer = _patiently(mirrors, url, stop)
         except Refused as refused:
             if is_start:
-                raise _no_index(url, refused, web) from refused
+                raise _no_index(url, refused, mirrors.web) from refused
             status = {"attempts": refused.attempts, "last_status": refused.status}
             gaps.append(gap(url, refused.reason, page_url=url, **status))
             continue
@@ -60,11 +62,11 @@ def read_pages(
     return finds, gaps
 
 
-def _patiently(web: Web, url: str, stop: StopFlag) -> tuple[bytes, Answer]:
+def _patiently(mirrors: Mirrors, url: str, stop: StopFlag) -> tuple[bytes, Answer]:
     """Return a page, asked for in a thread of its own: a signal must not wait for a slow server."""
-    for result in work_through([url], web.page, 1, web.halt):
+    for result in work_through([url], mirrors.page, 1, mirrors.web.halt):
         if stop:
-            web.halt.set()
+            mirrors.web.halt.set()
             raise stop.error(
                 "Stopped while reading the pages; nothing new was fetched.",
                 hint="Run the same command again.",

@@ -14,6 +14,7 @@ from mapmaker.scrape.grammar import Find, merge
 from mapmaker.scrape.index import read_pages
 from mapmaker.scrape.ledger import Ledger, Record
 from mapmaker.scrape.manifest import row, write_gaps, write_manifest
+from mapmaker.scrape.mirrors import Mirrors
 from mapmaker.scrape.source import Source, read_source
 from mapmaker.scrape.web import Web
 from mapmaker.stopping import StopFlag, stoppable
@@ -46,7 +47,8 @@ def _scrape(
     source: Source, dataset: Dataset, config: ScrapeConfig, web: Web, stop: StopFlag
 ) -> Iterator[Event]:
     # The pages.
-    finds, gaps = yield from read_pages(source, dataset, web, stop)
+    mirrors = Mirrors(web)
+    finds, gaps = yield from read_pages(source, dataset, mirrors, stop)
     finds = merge(source, finds)
     wanted = choose(finds, config.dpi, config.limit)
     yield Note(f"The pages list {len({f.map_id for f in finds})} maps in {len(finds)} files.")
@@ -59,7 +61,7 @@ def _scrape(
         for left_over in parts.glob("*.part"):
             left_over.unlink()
     ledger = Ledger(dataset, verify=config.verify)
-    fetcher = Fetcher(source, config, web, ledger, parts)
+    fetcher = Fetcher(source, config, mirrors, ledger, parts)
     outcomes: dict[int, Outcome] = {}
     try:
         yield from _fetch_all(wanted, fetcher, config, web, stop, outcomes)

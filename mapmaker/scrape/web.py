@@ -17,48 +17,28 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from mapmaker import __version__
 from mapmaker.files import speaking_of
+from mapmaker.scrape.answer import Answer, Refused, Sink
 from mapmaker.scrape.config import ScrapeConfig
-from mapmaker.scrape.links import path_and_query, refuse, unwrap
+from mapmaker.scrape.links import path_and_query
 from mapmaker.scrape.manners import FOREIGN_RATE, PAUSE_S, Halted, Manners, retry_after_s
 from mapmaker.scrape.optout import header_evidence
+from mapmaker.scrape.route import Live, Route
 from mapmaker.scrape.source import Source
 
 HOMEPAGE = "https://pypi.org/project/dnd-mapmaker/"
-WAYBACK = "https://web.archive.org/web/2016id_/"
 ROBOTS_BYTES = 512_000
 _CHUNK = 65_536
 _HOPS = 5
 _CONNECT_S = 10.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-Sink = Callable[[bytes], object]
-
-
-class Refused(Exception):
-    """It could not be had. `reason` is a key of GAP_REASONS; `again` says that later it might."""
-
-    def __init__(self, reason: str, status: int | None = None, *, again: bool = False) -> None:
-        super().__init__(reason)
-        self.reason, self.status, self.again = reason, status, again
-        self.attempts = 0
-        self.received = 0
-        self.wait_s: float | None = None
-
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came, and what the server said of it."""
-
-    url: str
-    status: int
-    bytes: int
-    sha256: str
-    etag: str | None
-    last_modified: str | None
-    attempts: int = 1
-    served_by: str = "live"
-    capture: str | None = None
-    against: str = ""  # what its headers say on the use of it
+class _Ask:
+    route: Route
+    sink: Sink
+    limit: int
+    is_file: bool
 
 
 class Web:
@@ -66,6 +46,7 @@ class Web:
 
     def __init__(self, source: Source, config: ScrapeConfig, halt: threading.Event) -> None:
         self.source, self.config, self.halt = source, config, halt
+        self.live = Live(source)
         self.requests = 0
         self.via = config.via.rstrip("/") if config.via else None
         near = self.via is not None and urlsplit(self.via).hostname in _LOOPBACK
@@ -81,17 +62,17 @@ class Web:
             adapter = HTTPAdapter(pool_connections=8, pool_maxsize=config.jobs, pool_block=True)
             self.session.mount(scheme, adapter)
 
-    def page(self, url: str) -> tuple[bytes, Answer]:
-        """Return a page's bytes. Raises Refused."""
+    def page(self, url: str, route: Route | None = None) -> tuple[bytes, Answer]:
+        """Return a page's bytes, by way of `route` (the site itself). Raises Refused, Halted."""
         body = bytearray()
-        limit = self.config.max_page_bytes
-        answer = self._fetch(url, body.extend, body.clear, limit, is_file=False)
+        ask = _Ask(route or self.live, body.extend, self.config.max_page_bytes, False)
+        answer = self._fetch(url, ask, body.clear)
         return bytes(body), answer
 
-    def file(self, url: str, part: Path, *, live: bool = True) -> Answer:
-        """Write the file at `url` to `part` and onto the disk. Raises Refused, MissingPart, Halted.
+    def file(self, url: str, part: Path, route: Route | None = None) -> Answer:
+        """Write the file at `url` to `part` and onto the disk, by way of `route` (the site itself).
 
-        live=False asks the Wayback Machine alone.
+        Raises Refused, MissingPart, Halted.
         """
         with speaking_of(part), part.open("wb") as file:
 
@@ -99,8 +80,8 @@ class Web:
                 file.seek(0)
                 file.truncate()
 
-            limit = self.config.max_file_bytes
-            answer = self._fetch(url, file.write, clear, limit, is_file=True, live=live)
+            ask = _Ask(route or self.live, file.write, self.config.max_file_bytes, True)
+            answer = self._fetch(url, ask, clear)
             file.flush()
             os.fsync(file.fileno())
         return answer
@@ -109,36 +90,17 @@ class Web:
         """Close every connection."""
         self.session.close()
 
-    def _fetch(
-        self, url: str, sink: Sink, clear: Callable[[], object], limit: int, *,
-        is_file: bool, live: bool = True,
-    ) -> Answer:  # fmt: skip
-        """Ask the site, then the Wayback Machine for what the site no longer has."""
-        lost: Refused | None = None
-        if live:
-            try:
-                self._obey_robots(url)
-                return self._try(url, sink, clear, limit, is_file)
-            except Refused as refused:
-                lost = refused
-                if not self.config.asks_wayback or refused.reason in ("robots", "too-large"):
-                    raise
-        archived = WAYBACK + url
-        try:
-            self._obey_robots(archived)
-            answer = self._try(archived, sink, clear, limit, is_file)
-        except Refused as refused:
-            raise (lost or refused) from refused
-        stamp = urlsplit(answer.url).path.split("/")[2].removesuffix("id_")
-        return replace(answer, url=url, served_by="wayback", capture=stamp)
+    def _fetch(self, url: str, ask: _Ask, clear: Callable[[], object]) -> Answer:
+        self._obey_robots(url)
+        return self._try(url, ask, clear)
 
-    def _try(self, url: str, sink: Sink, clear: Callable, limit: int, is_file: bool) -> Answer:
+    def _try(self, url: str, ask: _Ask, clear: Callable[[], object]) -> Answer:
         """Ask until it comes or the tries are used up. Raises Refused, the last reason in it."""
         lengths = []
         for attempt in range(1, self.config.tries + 1):
             clear()
             try:
-                return replace(self._once(url, sink, limit, is_file), attempts=attempt)
+                return replace(self._once(url, ask), attempts=attempt)
             except Refused as refused:
                 refused.attempts = attempt
                 lengths.append(refused.received)
@@ -155,19 +117,21 @@ class Web:
                     self.manners.back_off(attempt)
         raise AssertionError("unreachable")
 
-    def _once(self, url: str, sink: Sink, limit: int, is_file: bool) -> Answer:
-        """Ask once, following redirects that stay with the source."""
-        first, status = url, 302
+    def _once(self, url: str, ask: _Ask) -> Answer:
+        """Ask once, following redirects that stay on the route."""
+        status = 302
         for _ in range(_HOPS + 1):
-            with self._ask(url, is_file) as response:
+            with self._ask(url, ask.is_file) as response:
                 status = response.status_code
                 if status in (301, 302, 303, 307, 308) and "Location" in response.headers:
-                    url = self._hop(first, url, response.headers["Location"], is_file)
+                    to = urljoin(url, response.headers["Location"])
+                    ask.route.leads(url, to, is_file=ask.is_file)
+                    self._obey_robots(to)
+                    url = to
                     continue
                 _judge(response)
-                if first.startswith(WAYBACK) and "Memento-Datetime" not in response.headers:
-                    raise Refused("not-found", status)
-                size, digest = self._stream(response, sink, limit)
+                ask.route.admit(status, response.headers)
+                size, digest = self._stream(response, ask.sink, ask.limit)
                 said = response.headers
                 marks = said.get("ETag"), said.get("Last-Modified")
                 return Answer(url, status, size, digest, *marks, against=header_evidence(said))
@@ -196,22 +160,6 @@ class Web:
             raise Refused("unreachable", again=_may_pass(error)) from error
         self.manners.connected(url, True)
         return response
-
-    def _hop(self, first: str, url: str, location: str, is_file: bool) -> str:
-        """Return where a redirect leads. Raises Refused when that is not the same thing."""
-        to = urljoin(url, location)
-        if first.startswith(WAYBACK):
-            if urlsplit(to).hostname == "web.archive.org" and "id_/" in to:
-                return to
-            raise Refused("redirected", 302)
-        if refuse(self.source, to) or unwrap(self.source, to) is not None:
-            raise Refused("redirected", 302)
-        if is_file and not any(p.search(path_and_query(to)) for p in self.source.pictures):
-            raise Refused("redirected", 302)
-        if not is_file and path_and_query(to) != path_and_query(url) and "?" not in to:
-            raise Refused("redirected", 302)
-        self._obey_robots(to)
-        return to
 
     def _stream(self, response: requests.Response, sink: Sink, limit: int) -> tuple[int, str]:
         """Hand the body on in chunks; the limits hold while it comes."""
@@ -259,7 +207,7 @@ class Web:
         parts = urlsplit(url)
         where = f"{parts.scheme}://{parts.netloc}/robots.txt"
         try:
-            self._try(where, body.extend, body.clear, ROBOTS_BYTES, False)
+            self._try(where, _Ask(self.live, body.extend, ROBOTS_BYTES, False), body.clear)
         except Refused as refused:
             if refused.reason not in ("not-found", "forbidden", "redirected"):
                 host.robots_refusal = refused.reason
