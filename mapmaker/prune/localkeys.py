@@ -39,6 +39,14 @@ _AT = ((np.arange(_PATCH) + 0.5) / _PATCH * 2 * _REACH - _REACH).astype(np.float
 _ROW = np.dtype([("hash", "<u8"), ("x", "u1"), ("y", "u1"), ("level", "u1")])
 _UNIT = SMALL_PX / 255  # x and y are stored in a byte each
 
+# Bits of a key, row by row from the highest: the slowest wave across and down, and the odd ones.
+_SLOWEST = np.uint64(1 << 62), np.uint64(1 << 55)
+_ODD = np.uint64(0x5555555555555555), np.uint64(0x00FF00FF00FF00FF)
+_SWAPS = tuple(
+    (np.uint64(shift), np.uint64(mask))
+    for shift, mask in ((7, 0x00AA00AA00AA00AA), (14, 0xCCCC0000CCCC), (28, 0xF0F0F0F0))
+)
+
 # What a bright blob's patch shows on average, in its even waves (fitted on half of the real maps).
 _BLOB = np.zeros((_WAVES, _WAVES), np.float32)
 _BLOB[::2, ::2] = [
@@ -159,7 +167,11 @@ def meet(
     of = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
     table = np.concatenate(rows)
     limit = next(bits for most, bits in _BITS if len(table) <= most)
-    close = near([_turned(table["hash"])], limit, of, max(_LEAST_KEYS, _MOST_MET // len(table)))
+    settled, flips = _settled(table["hash"].astype(np.uint64))
+    close = near([settled], limit, of, max(_LEAST_KEYS, _MOST_MET // len(table)))
+    way = close.orientation
+    turn = way << 2 | flips[close.one, 0] ^ flips[close.other, way]
+    close = replace(close, orientation=turn.astype(np.uint8))
     matches, starts, counts = _shared(close, of, len(rows))
     votes = vote(_places(table, close, matches, sizes[of]), starts, counts)
     use = np.flatnonzero(votes.count >= VOTES)
@@ -327,16 +339,22 @@ def _hashes(patches: NDArray[np.float32], bright: NDArray[np.float32]) -> NDArra
     return np.packbits(bits.reshape(count, 64), axis=1).view(">u8")[:, 0].astype(np.uint64)
 
 
-def _turned(upright: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the hashes (n, 8) of keys (n,) in all orientations of their picture."""
-    bits = np.unpackbits(upright.astype(">u8").view(np.uint8).reshape(-1, 8), axis=1)
-    bits = bits.reshape(-1, _WAVES, _WAVES).astype(bool)
-    odd = np.arange(_WAVES) % 2 == 1
-    turned = []
-    for orientation in range(ORIENTATIONS):
-        seen = bits.transpose(0, 2, 1) if orientation & 4 else bits
-        seen = seen ^ odd[None, :, None] if orientation & 2 else seen
-        seen = seen ^ odd[None, None, :] if orientation & 1 else seen
-        flat = np.packbits(seen.reshape(-1, 64), axis=1).view(">u8")[:, 0]
-        turned.append(flat.astype(np.uint64))
-    return np.stack(turned, axis=1)
+def _settled(upright: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    """Return keys (n,) mirrored until both of their slowest waves rise, and how (n, 2) they were.
+
+    The first of two columns is of the picture as it is, the second of the transposed one: these two
+    stand for all eight orientations. Between copies these waves' signs differ in 1 to 5 of 100.
+    """
+    both = np.stack([upright, _transposed(upright)], axis=1)
+    falls = [(both & wave == 0) for wave in _SLOWEST]
+    for fall, odd in zip(falls, _ODD, strict=True):
+        both ^= np.where(fall, odd, np.uint64(0))
+    return both, (falls[0] + np.uint8(2) * falls[1]).astype(np.uint8)
+
+
+def _transposed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return keys whose 8 x 8 bits are transposed (Warren, Hacker's Delight, 7-3)."""
+    for shift, mask in _SWAPS:
+        swap = (keys ^ keys >> shift) & mask
+        keys = keys ^ swap ^ swap << shift
+    return keys
