@@ -9,72 +9,71 @@ to expect.
 """
 
 import hashlib
-import socket
 import threading
-import time
+from collections import OrderedDict
 from dataclasses import dataclass
-from email.utils import formatdate
-from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 from mapmaker.scrape.replica_art import file_bytes, zip_members
 from mapmaker.scrape.replica_faults import plant
-from mapmaker.scrape.replica_html import EMPTY_PAGE, SOFT_404, page_of
+from mapmaker.scrape.replica_html import EMPTY_PAGE
+from mapmaker.scrape.replica_live import OLD, LiveSite
 from mapmaker.scrape.replica_plan import HOSTS, File, Truth, plan_archive
+from mapmaker.scrape.replica_server import Log, Reply, Request, Server
 
 CAPTURE = "20160401000000"
-_OLD = formatdate(1_100_000_000, usegmt=True)
-_TYPES = {"JPG": "image/jpeg", "TIF": "image/tiff", "GIF": "image/gif", "ZIP": "application/zip"}
-_CHUNK = b"\xff\xd8\xff\xe0" + b"\0" * 65_532
-_ENDLESS_BYTES = 80_000_000
+_KEPT_BYTES = 512_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request as the server saw it; `in_flight` counts those being answered, this too."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaConfig:
+    """What a replica holds and how its line behaves.
 
-    host: str
-    path: str
-    agent: str
-    at_s: float
-    in_flight: int
-    connection: int
+    maps: good maps; faults: add the month of faults; drawn: floor plans (True) or plain patterns;
+    robots: "open", "no-pictures" (Disallow: /dnd/), "closed", "missing" or "broken" (503);
+    latency_s: before every answer; bytes_per_s: the speed of each connection (None: unlimited).
+    """
+
+    maps: int = 24
+    seed: int = 0
+    side_px: int = 750
+    faults: bool = True
+    drawn: bool = True
+    robots: str = "open"
+    latency_s: float = 0.0
+    bytes_per_s: float | None = None
+    wayback: bool = False
 
 
 class Replica:
-    """The replica as a context manager. Pictures are drawn when they are first asked for.
+    """The replica as a context manager. Its options are the fields of ReplicaConfig.
 
-    maps: good maps; faults: add the month of faults; drawn: floor plans (True) or plain patterns;
-    robots: "open", "no-pictures" (Disallow: /dnd/), "closed", "missing" or "broken" (503).
+    Pictures are drawn when they are first asked for. `requests` is its log, `seen` counts requests
+    by path; both may be cleared.
     """
 
-    def __init__(
-        self, *, maps: int = 24, seed: int = 0, side_px: int = 750, faults: bool = True,
-        drawn: bool = True, robots: str = "open", latency_s: float = 0.0, wayback: bool = False,
-    ) -> None:  # fmt: skip
-        self.truth: Truth = plan_archive(maps, seed, side_px)
-        if faults:
-            plant(self.truth, art=maps, side_px=side_px)
-        self.drawn, self.robots, self.latency_s, self.wayback = drawn, robots, latency_s, wayback
-        self.requests: list[Request] = []
+    def __init__(self, **options: Any) -> None:
+        self.config = config = ReplicaConfig(**options)
+        self.truth: Truth = plan_archive(config.maps, config.seed, config.side_px)
+        if config.faults:
+            plant(self.truth, art=config.maps, side_px=config.side_px)
+        self._files = {file.path: file for _, file in self.truth.files()}
+        self.robots = config.robots
         self.url = ""
-        self.lock = threading.Lock()
-        self.in_flight = 0
-        self.seen: dict[str, int] = {}
-        self._bytes: dict[str, bytes] = {}
+        self.log = Log()
+        self.requests, self.seen = self.log.requests, self.log.seen
+        self._bytes: OrderedDict[File, bytes] = OrderedDict()
         self._drawing = threading.Lock()
-        self._server: _Server | None = None
+        self._server: Server | None = None
+        self._live = LiveSite(self)
 
     def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.replica = self
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
+        self._server = Server(self._answer, self.log).start()
+        self._server.latency_s = self.config.latency_s
+        self._server.bytes_per_s = self.config.bytes_per_s
+        self.url = self._server.url
         return self
 
     def __exit__(
@@ -82,20 +81,30 @@ class Replica:
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
         if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+            self._server.stop()
 
-    @cached_property
+    @property
     def files(self) -> dict[str, File]:
         """Every file by its path."""
-        return {file.path: file for _, file in self.truth.files()}
+        return self._files
+
+    def misbehave(self, path: str, behaviour: str, reason: str | None = None) -> None:
+        """Let the file at `path` be served so from now on; `reason` is the gap to be expected."""
+        self.truth.change(path, behaviour=behaviour, reason=reason)
+        self._files = {file.path: file for _, file in self.truth.files()}
 
     def bytes_of(self, file: File) -> bytes:
-        """Return a file's bytes, drawn once."""
+        """Return a file's bytes, drawn once while there is room to keep them."""
         with self._drawing:
-            if file.path not in self._bytes:
-                self._bytes[file.path] = file_bytes(file, self.drawn)
-            return self._bytes[file.path]
+            data = self._bytes.get(file) or file_bytes(file, self.config.drawn)
+            self._bytes[file] = data
+            while sum(map(len, self._bytes.values())) > _KEPT_BYTES and len(self._bytes) > 1:
+                self._bytes.popitem(last=False)
+            return data
+
+    def draw(self) -> int:
+        """Draw everything now, for a fair clock later; return the bytes of all files together."""
+        return sum(len(self.bytes_of(file)) for file in self.files.values())
 
     def sha256(self, file: File) -> str:
         """Return the sha256 (hex) a whole copy of the file has."""
@@ -109,7 +118,7 @@ class Replica:
         good = {}
         for entry, file in self.truth.wanted(dpi):
             if file.behaviour == "zip":
-                for name, data in zip_members(file, self.drawn).items():
+                for name, data in zip_members(file, self.config.drawn).items():
                     if name.startswith("maps/") and name.lower().endswith(".jpg"):
                         good[f"{file.path}#{name}"] = hashlib.sha256(data).hexdigest()
             elif file.reason is None:
@@ -136,190 +145,24 @@ class Replica:
         """Return the requests that asked for pictures or ZIP files."""
         return [r for r in self.requests if "/dnd/images/" in r.path]
 
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    replica: Replica
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is no event."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
-    disable_nagle_algorithm = True
-
-    def log_message(self, format: str, *args: object) -> None:
-        """The replica keeps its own log."""
-
-    def do_GET(self) -> None:
-        replica = self.server.replica
-        host = self.headers.get("Host", "")
-        with replica.lock:
-            replica.in_flight += 1
-            replica.requests.append(
-                Request(
-                    host, self.path, self.headers.get("User-Agent", ""), time.monotonic(),
-                    replica.in_flight, self.client_address[1],
-                )
-            )  # fmt: skip
-            replica.seen[self.path] = tries = replica.seen.get(self.path, 0) + 1
-        try:
-            if replica.latency_s:
-                time.sleep(replica.latency_s)
-            self._answer(replica, host, tries)
-        finally:
-            with replica.lock:
-                replica.in_flight -= 1
-
-    def _answer(self, replica: Replica, host: str, tries: int) -> None:
-        address = self.path
+    def _answer(self, reply: Reply, tries: int) -> None:
+        host = reply.headers.get("Host", "")
         if host == "web.archive.org":
-            self._archived(replica, address)
-        elif host not in HOSTS:
-            self._say(400, b"no such host here")
-        elif address == "/robots.txt":
-            self._robots(replica.robots)
-        elif address.startswith("/leaving.asp"):
-            url = parse_qs(urlsplit(address).query).get("url", ["/"])[0]
-            self._say(302, b"", {"Location": url})
-        elif (body := page_of(replica.truth, address)) is not None:
-            # Some of the old pages claim a character set that is not theirs.
-            wrong = "; charset=utf-8" if "archive2" in address else ""
-            self._say(200, body, {"Content-Type": f"text/html{wrong}"})
-        elif file := replica.files.get(urlsplit(address).path):
-            getattr(self, f"_be_{file.behaviour.replace('-', '_')}", self._be_good)(file, tries)
-        elif file := replica.files.get(address.replace("/mapofweek/moved/", "/mapofweek/")):
-            self._be_good(file, tries)
+            self._archived(reply)
+        elif host in HOSTS:
+            self._live.answer(reply, tries)
         else:
-            self._say(404, SOFT_404.encode())
+            reply.say(400, b"no such host here")
 
-    def _say(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Type": "text/html", **(headers or {})}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _robots(self, kind: str) -> None:
-        texts = {
-            "open": "User-agent: *\nDisallow: /private/\n",
-            "no-pictures": "User-agent: *\nDisallow: /dnd/\n",
-            "closed": "User-agent: *\nDisallow: /\n",
-        }
-        if kind in texts:
-            self._say(200, texts[kind].encode(), {"Content-Type": "text/plain"})
-        else:
-            self._say(503 if kind == "broken" else 404, b"")
-
-    def _archived(self, replica: Replica, address: str) -> None:
+    def _archived(self, reply: Reply) -> None:
         """The Wayback Machine: a partial time stamp leads to the capture, which is the raw file."""
-        stamp, _, url = address.removeprefix("/web/").partition("id_/")
-        file = replica.files.get(urlsplit(url).path)
-        if not replica.wayback or file is None or file.reason not in ("not-found", "not-a-picture"):
-            self._say(404, b"")
+        stamp, _, url = reply.path.removeprefix("/web/").partition("id_/")
+        file = self.files.get(urlsplit(url).path)
+        lost = file is not None and file.reason in ("not-found", "not-a-picture")
+        if not self.config.wayback or file is None or not lost:
+            reply.say(404, b"")
         elif stamp != CAPTURE:
-            self._say(302, b"", {"Location": f"http://web.archive.org/web/{CAPTURE}id_/{url}"})
+            reply.say(302, b"", {"Location": f"http://web.archive.org/web/{CAPTURE}id_/{url}"})
         else:
-            said = {"Content-Type": "image/jpeg", "Memento-Datetime": _OLD}
-            self._say(200, replica.bytes_of(file), said)
-
-    def _be_good(self, file: File, tries: int) -> None:
-        said = {"Content-Type": _TYPES[file.format], "Last-Modified": _OLD}
-        said["ETag"] = f'"{file.art:08x}"'
-        self._say(200, self.server.replica.bytes_of(file), said)
-
-    def _be_octet_stream(self, file: File, tries: int) -> None:
-        said = {"Content-Type": "application/octet-stream"}
-        self._say(200, self.server.replica.bytes_of(file), said)
-
-    def _be_404(self, file: File, tries: int) -> None:
-        self._say(404, SOFT_404.encode())
-
-    def _be_410(self, file: File, tries: int) -> None:
-        self._say(410, b"")
-
-    def _be_403(self, file: File, tries: int) -> None:
-        self._say(403, b"")
-
-    def _be_500(self, file: File, tries: int) -> None:
-        self._say(500, b"ASP 0113")
-
-    def _be_soft_404(self, file: File, tries: int) -> None:
-        self._say(200, SOFT_404.encode())
-
-    def _be_soft_404_as_jpeg(self, file: File, tries: int) -> None:
-        self._say(200, SOFT_404.encode(), {"Content-Type": "image/jpeg"})
-
-    def _be_busy_once(self, file: File, tries: int) -> None:
-        if tries == 1:
-            self._say(503, b"", {"Retry-After": "0"})
-        else:
-            self._be_good(file, tries)
-
-    def _be_reset_once(self, file: File, tries: int) -> None:
-        if tries == 1:
-            self._hang_up()
-        else:
-            self._be_good(file, tries)
-
-    def _be_cut_once(self, file: File, tries: int) -> None:
-        if tries == 1:
-            self._be_cut_short(file, tries)
-        else:
-            self._be_good(file, tries)
-
-    def _be_cut_short(self, file: File, tries: int) -> None:
-        """Promise the whole length and hang up half way."""
-        body = self.server.replica.bytes_of(file)
-        self._start(len(body))
-        self.wfile.write(body[: len(body) // 2])
-        self._hang_up()
-
-    def _be_half(self, file: File, tries: int) -> None:
-        """Send half without a length: the end of the connection looks like the end of the file."""
-        body = self.server.replica.bytes_of(file)
-        self._start(None)
-        self.wfile.write(body[: len(body) // 2])
-        self._hang_up()
-
-    def _be_no_length(self, file: File, tries: int) -> None:
-        self._start(None)
-        self.wfile.write(self.server.replica.bytes_of(file))
-        self._hang_up()
-
-    def _be_endless(self, file: File, tries: int) -> None:
-        self._start(None)
-        for _ in range(_ENDLESS_BYTES // len(_CHUNK)):
-            self.wfile.write(_CHUNK)
-        self._hang_up()
-
-    def _be_redirect_home(self, file: File, tries: int) -> None:
-        self._say(302, b"", {"Location": "/default.asp?x=dnd/welcome"})
-
-    def _be_redirect_loop(self, file: File, tries: int) -> None:
-        self._say(302, b"", {"Location": file.path})
-
-    def _be_redirect_away(self, file: File, tries: int) -> None:
-        self._say(302, b"", {"Location": "http://www.example.com/gone.jpg"})
-
-    def _be_redirect_within(self, file: File, tries: int) -> None:
-        """Lead to the same picture in another folder of the site."""
-        self._say(301, b"", {"Location": file.path.replace("/mapofweek/", "/mapofweek/moved/")})
-
-    def _start(self, length: int | None) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "image/jpeg")
-        if length is None:
-            self.send_header("Connection", "close")
-        else:
-            self.send_header("Content-Length", str(length))
-        self.end_headers()
-
-    def _hang_up(self) -> None:
-        self.close_connection = True
-        self.wfile.flush()
-        self.connection.shutdown(socket.SHUT_RDWR)
+            said = {"Content-Type": "image/jpeg", "Memento-Datetime": OLD}
+            reply.say(200, self.bytes_of(file), said)

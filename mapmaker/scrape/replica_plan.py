@@ -91,6 +91,18 @@ class Truth:
             for entry in month.entries:
                 yield from ((entry, file) for file in entry.files)
 
+    def change(self, path: str, **values: Any) -> None:
+        """Give the file at `path` other values."""
+        for n, month in enumerate(self.months):
+            entries = tuple(
+                replace(
+                    entry,
+                    files=tuple(replace(f, **values) if f.path == path else f for f in entry.files),
+                )
+                for entry in month.entries
+            )
+            self.months[n] = replace(month, entries=entries)
+
     def wanted(self, dpi: str = "best") -> list[tuple[Entry, File]]:
         """Return the files that a scrape with --dpi asks for first, good or not."""
         chosen = []
