@@ -15,25 +15,23 @@ import io
 import json
 import random
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
-import mapmaker.scrape.replica as served
-from mapmaker.scrape.replica import HOSTS, Replica
+from mapmaker.scrape.replica import Replica
 from mapmaker.scrape.replica_plan import VARIANT, Entry, File
 
-_CHUNK = 16_384
 _SPREAD = (0.66, 1.34)  # 343 to 637 kB about a mean of 517: what the pages of 2003-2007 state
 
 
 class Archive(Replica):
     """A replica without faults whose maps have one JPEG each, `mb` megabytes in all."""
 
-    def __init__(self, files: int, mb: float, *, seed: int = 0) -> None:
-        super().__init__(maps=files, seed=seed, side_px=64, faults=False, drawn=False)
+    def __init__(self, files: int, mb: float, *, seed: int = 0, **line: float | None) -> None:
+        plain = {"side_px": 64, "faults": False, "drawn": False, "any_host": True}
+        super().__init__(maps=files, seed=seed, **plain, **line)
         chance = random.Random(seed)
         shares = [chance.uniform(*_SPREAD) for _ in range(files)]
         sizes = iter([round(mb * 1e6 / sum(shares) * share / 1024) for share in shares])
@@ -96,46 +94,10 @@ def _comment(count: int) -> bytes:
     return b"\xff\xfe" + (count - 2).to_bytes(2, "big") + b" " * (count - 4)
 
 
-def slow_handler(latency_s: float, rate: float | None) -> type:
-    """Return the replica's handler, waiting before every answer and sending at `rate` bytes/s."""
-
-    class Handler(served._Handler):
-        def setup(self) -> None:
-            super().setup()
-            self.wfile = _Paced(self.wfile, rate) if rate else self.wfile
-
-        def _answer(self, replica: Replica, host: str, tries: int) -> None:
-            if latency_s:
-                time.sleep(latency_s)
-            host = HOSTS[0] if host.startswith("127.0.0.1:") else host
-            super()._answer(replica, host, tries)
-
-    return Handler
-
-
-class _Paced:
-    """A file to write to that lets so many bytes pass a second: a chunk leaves when it is due."""
-
-    def __init__(self, file: io.BufferedIOBase, rate: float) -> None:
-        self._file, self._rate = file, rate
-
-    def write(self, data: bytes) -> int:
-        began_s, view = time.monotonic(), memoryview(data)
-        for at in range(0, len(view), _CHUNK):
-            part = view[at : at + _CHUNK]
-            due_s = began_s + (at + len(part)) / self._rate
-            time.sleep(max(0.0, due_s - time.monotonic()))
-            self._file.write(part)
-        return len(view)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._file, name)
-
-
 def answer_log(archive: Archive) -> dict:
     """Return what was asked since the last time, and forget it."""
-    with archive.lock:
-        requests, archive.requests[:] = list(archive.requests), []
+    requests = list(archive.requests)
+    del archive.requests[: len(requests)]
     pictures = [r for r in requests if "/dnd/images/" in r.path]
     return {
         "requests": len(requests),
@@ -155,8 +117,8 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=50.0)
     parser.add_argument("--rate-mb", type=float, default=2.0, help="a connection; 0: unlimited")
     args = parser.parse_args()
-    archive = Archive(args.files, args.mb)
-    served._Handler = slow_handler(args.latency_ms / 1000, args.rate_mb * 1e6 or None)
+    line = {"latency_s": args.latency_ms / 1000, "bytes_per_s": args.rate_mb * 1e6 or None}
+    archive = Archive(args.files, args.mb, **line)
     files = {}
     for file in archive.files.values():
         data = archive.bytes_of(file)

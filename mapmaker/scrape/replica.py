@@ -33,7 +33,8 @@ class ReplicaConfig:
 
     maps: good maps; faults: add the month of faults; drawn: floor plans (True) or plain patterns;
     robots: "open", "no-pictures" (Disallow: /dnd/), "closed", "missing" or "broken" (503);
-    latency_s: before every answer; bytes_per_s: the speed of each connection (None: unlimited).
+    latency_s: before every answer; bytes_per_s: the speed of each connection (None: unlimited);
+    any_host: answer whoever asks, by whatever Host, for tools that know no --via.
     """
 
     maps: int = 24
@@ -45,6 +46,7 @@ class ReplicaConfig:
     latency_s: float = 0.0
     bytes_per_s: float | None = None
     wayback: bool = False
+    any_host: bool = False
 
 
 class Replica:
@@ -59,7 +61,7 @@ class Replica:
         self.truth: Truth = plan_archive(config.maps, config.seed, config.side_px)
         if config.faults:
             plant(self.truth, art=config.maps, side_px=config.side_px)
-        self._files = {file.path: file for _, file in self.truth.files()}
+        self._files: dict[str, File] | None = None
         self.robots = config.robots
         self.url = ""
         self.log = Log()
@@ -85,13 +87,15 @@ class Replica:
 
     @property
     def files(self) -> dict[str, File]:
-        """Every file by its path."""
+        """Every file by its path, as the truth had them when they were first asked for."""
+        if self._files is None:
+            self._files = {file.path: file for _, file in self.truth.files()}
         return self._files
 
     def misbehave(self, path: str, behaviour: str, reason: str | None = None) -> None:
         """Let the file at `path` be served so from now on; `reason` is the gap to be expected."""
         self.truth.change(path, behaviour=behaviour, reason=reason)
-        self._files = {file.path: file for _, file in self.truth.files()}
+        self._files = None
 
     def bytes_of(self, file: File) -> bytes:
         """Return a file's bytes, drawn once while there is room to keep them."""
@@ -149,7 +153,7 @@ class Replica:
         host = reply.headers.get("Host", "")
         if host == "web.archive.org":
             self._archived(reply)
-        elif host in HOSTS:
+        elif host in HOSTS or self.config.any_host:
             self._live.answer(reply, tries)
         else:
             reply.say(400, b"no such host here")
