@@ -213,6 +213,7 @@ def test_titles_are_exact_in_windows_1252(workspace, fresh):
 @pytest.mark.parametrize(
     "bad",
     [{"dpi": "96"}, {"jobs": 0}, {"rate": 0.0}, {"via": "127.0.0.1:8000"}, {"limit": 0},
+     {"via": "a=http://h,b="}, {"via": "http://h,"},
      {"via": "file:///etc"}, {"via": "http://h/path"}, {"timeout_s": 0}, {"tries": 0}],
 )  # fmt: skip
 def test_a_bad_value_is_refused_before_anything_happens(bad):

@@ -8,13 +8,13 @@ import threading
 import time
 
 import pytest
-from scrape_tools import NAME, pictures_on_disk, planted, run
+from scrape_tools import NAME, gaps, pictures_on_disk, planted, run
 
 from mapmaker.errors import MapmakerError, MissingPart, Stopped
 from mapmaker.events import Step, finish
 from mapmaker.files import read_lines
 from mapmaker.scrape.config import ScrapeConfig
-from mapmaker.scrape.replica import Replica
+from mapmaker.scrape.replica import HOSTS, Replica
 from mapmaker.scrape.scrape import scrape
 from mapmaker.workspace import Workspace, locked
 
@@ -162,3 +162,14 @@ def test_a_server_that_is_not_there_is_one_clear_line(workspace):
         finish(scrape(workspace, NAME, config))
 
     assert "--via" in error.value.hint
+
+
+def test_a_host_that_refuses_three_times_is_asked_no_more(workspace):
+    """Each host has its own way: where nobody listens, nothing is asked for once a file."""
+    with Replica(maps=8, side_px=48, drawn=False, faults=False) as archive:
+        origins = ",".join(f"{host}=http://127.0.0.1:9" for host in HOSTS[1:])
+        finish(scrape(workspace, NAME, ScrapeConfig(via=f"{archive.url},{origins}", jobs=1)))
+
+        assert {r.host for r in archive.requests} == {HOSTS[0]}
+        assert set(gaps(workspace).values()) == {"unreachable"}
+        assert {r.path for r in archive.picture_requests()} <= set(planted(workspace))

@@ -20,7 +20,8 @@ class ScrapeConfig:
     )
     via: str | None = opt(
         None,
-        "Send every request to this origin, Host header kept: a replica or mirror.",
+        "Send every request to this origin, Host header kept: a replica or mirror. HOST=URL, with "
+        "commas between, sends those to one host elsewhere.",
         metavar="URL",
     )
     wayback: bool | None = opt(
@@ -47,14 +48,19 @@ class ScrapeConfig:
             raise BadConfig(f"rate is {self.rate}.", hint="It must be above 0 and at most 1000.")
         if self.limit is not None and self.limit < 1:
             raise BadConfig(f"limit is {self.limit}.", hint="It must be at least 1.")
-        if self.via is not None:
-            check_origin(self.via)
+        for origin in self.origins().values():
+            check_origin(origin)
         for name in ("timeout_s", "backoff_s", "max_file_s"):
             if getattr(self, name) <= 0:
                 raise BadConfig(f"{name} is {getattr(self, name)}.", hint="It must be above 0.")
         for name in ("tries", "max_file_bytes", "max_page_bytes"):
             if getattr(self, name) < 1:
                 raise BadConfig(f"{name} is {getattr(self, name)}.", hint="It must be at least 1.")
+
+    def origins(self) -> dict[str, str]:
+        """Return where requests go instead: host -> origin, with "" for every other host."""
+        parts = [part.strip().rpartition("=") for part in (self.via or "").split(",")]
+        return {host.lower(): url.rstrip("/") for host, _, url in parts} if self.via else {}
 
     @property
     def asks_wayback(self) -> bool:
@@ -95,4 +101,5 @@ def check_origin(url: str) -> None:
     except ValueError:
         good = False
     if not good:
-        raise BadConfig(f"via is {url!r}.", hint="It must be an origin: http://127.0.0.1:8000.")
+        hint = "It must be an origin, http://127.0.0.1:8000, or HOST=origin with commas between."
+        raise BadConfig(f"via is {url!r}.", hint=hint)

@@ -64,7 +64,14 @@ def read_pages(
 
 def _patiently(mirrors: Mirrors, url: str, stop: StopFlag) -> tuple[bytes, Answer]:
     """Return a page, asked for in a thread of its own: a signal must not wait for a slow server."""
-    for result in work_through([url], mirrors.page, 1, mirrors.web.halt):
+
+    def ask(address: str) -> tuple[bytes, Answer] | Refused:
+        try:
+            return mirrors.page(address)
+        except Refused as refused:  # raised in the crew it would end the run
+            return refused
+
+    for result in work_through([url], ask, 1, mirrors.web.halt):
         if stop:
             mirrors.web.halt.set()
             raise stop.error(
@@ -72,6 +79,8 @@ def _patiently(mirrors: Mirrors, url: str, stop: StopFlag) -> tuple[bytes, Answe
                 hint="Run the same command again.",
             )
         if result is not None:
+            if isinstance(result[1], Refused):
+                raise result[1]
             return result[1]
     raise AssertionError("the crew gave no result")
 
@@ -89,7 +98,7 @@ def _no_index(url: str, refused: Refused, web: Web) -> MapmakerError:
         "unreachable": "Check the network"
         + (", or the address given to --via." if web.via else "."),
     }.get(refused.reason, "Try again later.")
-    if not web.config.asks_wayback and web.via is None:
+    if not web.config.asks_wayback and not web.via:
         hint += " The site may be gone: --wayback asks the Internet Archive."
     status = f", HTTP status {refused.status}" if refused.status else ""
     return MapmakerError(f"{url} could not be read ({refused.reason}{status}).", hint=hint)

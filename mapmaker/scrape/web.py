@@ -48,14 +48,14 @@ class Web:
         self.source, self.config, self.halt = source, config, halt
         self.live = Live(source)
         self.requests = 0
-        self.via = config.via.rstrip("/") if config.via else None
-        near = self.via is not None and urlsplit(self.via).hostname in _LOOPBACK
+        self.via = config.origins()
+        near = bool(self.via) and all(urlsplit(o).hostname in _LOOPBACK for o in self.via.values())
         rate = config.rate or (None if near else FOREIGN_RATE)
         backoff_s = min(config.backoff_s, 0.05) if near else config.backoff_s
         self.pause_s = min(PAUSE_S, backoff_s * 60)
         self.manners = Manners(rate, backoff_s, halt)
         self.session = requests.Session()
-        self.session.trust_env = self.via is None
+        self.session.trust_env = not self.via
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.session.headers["User-Agent"] = user_agent(config.contact)
         for scheme in ("http://", "https://"):
@@ -145,9 +145,10 @@ class Web:
         self.requests += 1
         headers: dict[str, str] = {"Accept-Encoding": "identity"} if is_file else {}
         target = url
-        if self.via:
+        origin = self.via.get(urlsplit(url).hostname or "") or self.via.get("")
+        if origin:
             headers["Host"] = urlsplit(url).netloc
-            target = self.via + path_and_query(url)
+            target = origin + path_and_query(url)
         try:
             response = self.session.get(
                 target, headers=headers, stream=True, allow_redirects=False,
