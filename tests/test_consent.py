@@ -77,7 +77,7 @@ def test_a_page_can_speak_for_its_pictures(workspace, tmp_path):
     """<meta name="robots" content="noai"> refuses every picture of the page; noindex none."""
     files = {"a.png": ({}, encoded(painted(1)))}
     with site(files, meta='<META NAME="robots" CONTENT="noindex, NoAI">') as origin:
-        config = ScrapeConfig(via=origin, tries=1)
+        config = ScrapeConfig(via=origin, tries=1, with_refused=True)
         finish(scrape(workspace, str(write_card(tmp_path)), config))
 
     (reason,) = refused(workspace.dataset("anns-maps")).values()

@@ -87,6 +87,16 @@ def test_a_link_that_leads_elsewhere_is_refused_by_name(href, reason):
     assert link is not None and link.refusal == reason
 
 
+def test_an_address_that_is_none_spoils_nothing_else_on_the_page():
+    """`http://[` cannot even be taken apart: it is refused by name, the next one is read."""
+    html = f"""<P>12/25 <B>The Temple</B>: Old. <A HREF="http://[/x.jpg">Download 72dpi JPG</A>
+      <A HREF="{PICTURE}">Download 150dpi JPG</A>"""
+
+    bad, good = merge(SOURCE, finds(html))
+
+    assert (bad.link.refusal, good.link.refusal) == ("unsafe-link", None)
+
+
 def test_sidebars_thumbnails_and_navigation_are_not_maps():
     """Links in a box headed Recent Map-a-Weeks, pictures shown inline and icons give no file."""
     html = f"""<TABLE><TR><TD><IMG SRC="/dnd/images/mapofweek/nav.gif">

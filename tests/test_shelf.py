@@ -26,7 +26,8 @@ def test_every_card_declares_a_whole_source(name):
 
     assert source.title and source.license and source.terms
     assert all(any(h in url for h in source.hosts) for url in source.start)
-    assert source.entry.download and source.pictures
+    assert source.pictures and (source.start or source.list)
+    assert source.entry.download or source.kind != "pages"
 
 
 def test_another_site_is_a_card(tmp_path):
@@ -54,6 +55,17 @@ def test_another_site_is_a_card(tmp_path):
         ("ai_training = 'perhaps'", BadConfig, "ai_training"),
         ("title = [", UnsafeInput, "TOML"),
         ("[entry]\nheads = ['x']", BadConfig, "heads"),
+        ("entry = 3", BadConfig, "entry is not a table"),
+        ("follow = 3", BadConfig, "follow is not a list of texts"),
+        ("one_site = 'yes'", BadConfig, "one_site is not true or false"),
+        ("max_pages = '9'", BadConfig, "max_pages is not a whole number"),
+        ("max_jobs = 0", BadConfig, "max_jobs must be at least 1"),
+        ("attribution = ['a']", BadConfig, "attribution is not a text"),
+        ("kind = 'xml'", BadConfig, "kind is 'xml'"),
+        ("kind = 'json'", BadConfig, "names no files"),
+        ("list = 'x.csv'", BadConfig, "list is for kind list"),
+        ("[items]\nonly = { a = '(' }", BadConfig, "regular expression"),
+        ("[items]\npage_items = true", BadConfig, "page_items is not a whole number"),
     ],
 )
 def test_a_card_that_is_wrong_says_where(tmp_path, line, error, words):
@@ -67,12 +79,31 @@ def test_a_card_that_is_wrong_says_where(tmp_path, line, error, words):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["title", "homepage", "start", "hosts", "pictures", "license"])
+def test_a_card_that_leaves_something_out_says_what(tmp_path, key):
+    """The licence above all: a source without one is no source."""
+    path = tmp_path / "short.toml"
+    path.write_text("".join(s for s in CARD.splitlines(True) if not s.startswith(key)))
+
+    with pytest.raises(BadConfig, match=f"does not say {key}"):
+        read_source(str(path))
+
+
 def test_a_card_must_start_on_its_own_hosts(tmp_path):
     """A start page elsewhere is refused when the card is read."""
     path = tmp_path / "far.toml"
     path.write_text(CARD.replace('https://maps.example.org/"]', 'https://example.com/"]'))
 
     with pytest.raises(BadConfig, match=r"example\.com"):
+        read_source(str(path))
+
+
+def test_a_card_whose_list_is_not_there_says_so(tmp_path):
+    """The list lies beside the card."""
+    path = tmp_path / "mine.toml"
+    path.write_text(CARD + "kind = 'list'\nlist = 'none.csv'\n")
+
+    with pytest.raises(BadConfig, match=r"none\.csv cannot be read"):
         read_source(str(path))
 
 

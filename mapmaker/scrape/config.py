@@ -31,6 +31,9 @@ class ScrapeConfig:
     contact: str | None = opt(
         None, "Where the site's keeper can reach you: an e-mail address or a page."
     )
+    with_refused: bool = opt(
+        False, "Fetch also what its maker keeps from nets: for your eyes, no shard will hold it."
+    )
     verify: bool = opt(False, "Hash every file that is there again, and ask again for every gap.")
     timeout_s: float = 30.0
     tries: int = 4

@@ -32,14 +32,24 @@ class Find:
     format: str | None = None
     aliases: tuple[str, ...] = ()
     against: str | None = None  # what its page says against the use of it
+    license: str | None = None  # this and the next four where a file states its own
+    license_url: str | None = None
+    attribution: str | None = None
+    ai_training: str | None = None
+    terms: str | None = None
+    sha1: str | None = None
 
 
 @dataclass(slots=True)
 class Page:
-    """What one page gave: files of maps, and pages to read next."""
+    """What one page gave: files of maps, and pages to read next.
+
+    ended: it was understood, and it is right that there is nothing in it.
+    """
 
     finds: list[Find] = field(default_factory=list)
     follow: list[str] = field(default_factory=list)
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,8 @@ def find_maps(source: Source, page_url: str, body: bytes) -> Page:
     maps: list[_Map] = []
     theme = credit = year = None
     for line in read_page(source, body):
-        files = list(_files(source, page_url, line, page, in_map=bool(maps)))
+        in_map = bool(maps) or _first(source.entry.head, line.text) is not None
+        files = list(_files(source, page_url, line, page, in_map))
         words = _words(line, files)
         head = _first(source.entry.head, words)
         if head:
@@ -113,7 +124,8 @@ def merge(source: Source, finds: Iterable[Find]) -> list[Find]:
         holes = {
             name: getattr(find, name)
             for name in ("date", "title", "description", "theme", "cartographer", "dpi", "variant",
-                         "declared_bytes", "format")
+                         "declared_bytes", "format", "license", "license_url", "attribution",
+                         "ai_training", "terms", "sha1")
             if getattr(first, name) is None and getattr(find, name) is not None
         }  # fmt: skip
         urls = {*first.aliases, find.link.url} - {first.link.url}

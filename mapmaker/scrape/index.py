@@ -7,10 +7,11 @@ from mapmaker.events import Event, Note, Step
 from mapmaker.files import write_atomic
 from mapmaker.scrape.answer import Answer, Refused
 from mapmaker.scrape.crew import work_through
-from mapmaker.scrape.grammar import Find, find_maps
+from mapmaker.scrape.grammar import Find
 from mapmaker.scrape.links import identity
 from mapmaker.scrape.manifest import gap
 from mapmaker.scrape.mirrors import Mirrors
+from mapmaker.scrape.readers import read_answer
 from mapmaker.scrape.source import Source
 from mapmaker.scrape.web import Web
 from mapmaker.stopping import StopFlag
@@ -43,7 +44,7 @@ def read_pages(
             status = {"attempts": refused.attempts, "last_status": refused.status}
             gaps.append(gap(url, refused.reason, page_url=url, **status))
             continue
-        page = find_maps(source, url, body)
+        page = read_answer(source, url, body)
         if n == 0:
             _keep_index(dataset, body)
         if not page.finds and not page.follow:
@@ -53,7 +54,7 @@ def read_pages(
                     hint=f"Look at {dataset.root / 'index.html'}: the site may have changed.",
                 )
             status = {"attempts": answer.attempts, "last_status": answer.status}
-            gaps.append(gap(url, "no-entries", page_url=url, **status))
+            gaps += [] if page.ended else [gap(url, "no-entries", page_url=url, **status)]
         finds += page.finds
         for further in page.follow:
             if identity(source, further) not in seen:

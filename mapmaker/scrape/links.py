@@ -60,7 +60,7 @@ def refuse(source: Source, url: str) -> str | None:
         return "unsafe-link"
     if parts.hostname in source.hosts:
         return None if parts.port in (None, 80, 443) else "foreign-host"
-    return "unsafe-link" if _is_private(parts.hostname) else "foreign-host"
+    return "unsafe-link" if is_private(parts.hostname) else "foreign-host"
 
 
 def page_address(source: Source, url: str) -> str:
@@ -74,14 +74,20 @@ def page_address(source: Source, url: str) -> str:
 
 def identity(source: Source, url: str) -> str:
     """Return what two addresses of the same thing share: on one site the host does not count."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # http://[ is no address, and the same as itself
+        return url
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     return path if source.one_site and parts.hostname in source.hosts else f"{parts.netloc}{path}"
 
 
 def path_and_query(url: str) -> str:
     """Return the part of an address that a card's expressions look at."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
     return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
@@ -95,7 +101,8 @@ def _scheme(href: str) -> str:
     return head.lower() if colon and head.isalnum() else ""
 
 
-def _is_private(host: str) -> bool:
+def is_private(host: str) -> bool:
+    """True for a name or number that can only mean a machine of one's own network."""
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:

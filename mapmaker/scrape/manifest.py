@@ -10,7 +10,7 @@ COLUMNS = (
     "id", "file", "map_id", "date", "title", "description", "theme", "cartographer", "dpi",
     "variant", "declared_bytes", "bytes", "width", "height", "mode", "format", "phash", "page_url",
     "picture_url", "wrapper_url", "aliases", "served_by", "capture", "etag", "last_modified",
-    "license", "attribution", "ai_training", "robots", "ai_metadata",
+    "license", "license_url", "attribution", "ai_training", "robots", "ai_metadata",
 )  # fmt: skip
 
 GAP_COLUMNS = (
@@ -38,6 +38,7 @@ GAP_REASONS = {
     "bad-walls": "The walls that came with the picture could not be read; the picture is kept.",
     "no-entries": "The page was read and lists no map in any form we know.",
     "unreadable": "The file on this machine could not be read.",
+    "no-training": "Its maker lets no net learn from it; `--with-refused` fetches it all the same.",
     "removed": "Somebody asked for it to be removed (`mapmaker forget`), or it is a copy of such.",
 }
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from mapmaker.scrape.answer import Refused
 from mapmaker.scrape.links import path_and_query, refuse, unwrap
+from mapmaker.scrape.manners import retry_after_s
 from mapmaker.scrape.source import Source
 
 
@@ -37,4 +38,8 @@ class Live:
             raise Refused("redirected", 302)
 
     def admit(self, status: int, headers: Mapping[str, str]) -> None:
-        """Whatever the site sends is the site's."""
+        """Whatever the site sends is the site's, but a 200 may still say: come again later."""
+        if wait := headers.get("Retry-After"):  # MediaWiki's answer while its databases lag
+            refused = Refused("rate-limited", status, again=True)
+            refused.wait_s = retry_after_s(wait)
+            raise refused

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mapmaker.events import Done, Event, Note, Step
 from mapmaker.files import speaking_of
@@ -15,10 +16,14 @@ from mapmaker.scrape.index import read_pages
 from mapmaker.scrape.ledger import Ledger, Record
 from mapmaker.scrape.manifest import row, write_gaps, write_manifest
 from mapmaker.scrape.mirrors import Mirrors
-from mapmaker.scrape.source import Source, read_source
+from mapmaker.scrape.permit import REASON, permitted
+from mapmaker.scrape.source import Source, check_ready, read_source
+from mapmaker.scrape.urllist import list_of
 from mapmaker.scrape.web import Web
 from mapmaker.stopping import StopFlag, stoppable
 from mapmaker.workspace import Dataset, Workspace, locked
+
+WANTED_GAPS = {"removed", REASON}  # nothing is missing that should be here
 
 
 def scrape(workspace: Workspace, source: str, config: ScrapeConfig) -> Iterator[Event]:
@@ -31,6 +36,8 @@ def scrape(workspace: Workspace, source: str, config: ScrapeConfig) -> Iterator[
     signal, MissingPart for a full disk.
     """
     card = read_source(source)
+    check_ready(card, with_refused=config.with_refused)
+    config = replace(config, jobs=min(config.jobs, card.max_jobs or config.jobs))
     dataset = workspace.dataset(card.name)
     with locked(dataset.root), stoppable() as stop:
         halt = threading.Event()
@@ -48,8 +55,11 @@ def _scrape(
 ) -> Iterator[Event]:
     # The pages.
     mirrors = Mirrors(web)
-    finds, gaps = yield from read_pages(source, dataset, mirrors, stop)
-    finds = merge(source, finds)
+    if source.list:
+        finds, gaps = list_of(source).finds, []
+    else:
+        finds, gaps = yield from read_pages(source, dataset, mirrors, stop)
+    finds = permitted(source, merge(source, finds), config.with_refused)
     wanted = choose(finds, config.dpi, config.limit)
     yield Note(f"The pages list {len({f.map_id for f in finds})} maps in {len(finds)} files.")
 
@@ -139,7 +149,10 @@ def _row(source: Source, find: Find, record: Record, aliases: list[str]) -> dict
            "served_by", "capture", "etag", "last_modified")  # fmt: skip
     return row(
         id=record["sha256"], aliases=aliases, wrapper_url=find.link.wrapper_url,
-        license=source.license, attribution=source.attribution, ai_training=source.ai_training,
+        license=find.license or source.license,
+        license_url=find.license_url if find.license else source.license_url,
+        attribution=find.attribution or source.attribution,
+        ai_training=find.ai_training or source.ai_training,
         robots="; ".join(filter(None, ["allowed", find.against, record.get("against")])),
         ai_metadata=record.get("ai_metadata"),
         **{k: getattr(find, k) for k in said}, **{k: record[k] for k in got},
@@ -172,4 +185,4 @@ def _done(
         "dataset": dataset.name, "maps": maps, "pictures": len(rows), "fetched": fetched,
         "bytes": size, "requests": web.requests, "gaps": reasons,
     }  # fmt: skip
-    return Done("scrape", summary, data, exit_code=4 if reasons.keys() - {"removed"} else 0)
+    return Done("scrape", summary, data, exit_code=4 if reasons.keys() - WANTED_GAPS else 0)

@@ -3,41 +3,76 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mapmaker.errors import BadConfig, UnsafeInput
+from mapmaker.errors import BadConfig, MapmakerError, UnsafeInput
+from mapmaker.scrape.card import key, values_of
 from mapmaker.shelf import read_card
 
 AI_CHOICES = ("yes", "no", "unknown")
+KINDS = ("pages", "json", "list")
+LISTS = (".txt", ".csv", ".tsv")
+Patterns = tuple[re.Pattern[str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """How one page lists its maps: regular expressions with named groups.
+    """How one page lists its maps: regular expressions with named groups."""
 
-    head       begins a map: `title`, and `month` and `day` or `date`, `description` if it has them
-    download   the words of a download link: any of `dpi`, `format`, `size`, `unit`
-    variant    the words of a link to another form of the same map: `variant`
-    theme      a heading that holds for the maps under it: `theme`
-    cartographer  who drew it: `name`; not_theme: headings that are no theme
-    year       finds `year` in the picture's URL, else in the page's; `year_heading` in a heading
-    dpi        finds `dpi` in the picture's URL when the link's words do not say
-    sidebar    begins a box of links that are not this page's maps
+    head: Patterns = key(
+        "begins a map: groups `title`, `month` and `day` or `date`, `description`", ()
+    )
+    download: Patterns = key(
+        "the words of a link to a file: any of the groups `dpi`, `format`, `size`, `unit`", ()
+    )
+    variant: Patterns = key(
+        "the words of a link to another form of the same map: group `variant`", ()
+    )
+    theme: Patterns = key("a heading that holds for the maps under it: group `theme`", ())
+    not_theme: Patterns = key("headings that are no theme", ())
+    cartographer: Patterns = key("who drew it: group `name`", ())
+    year: Patterns = key("finds the group `year` in the picture's address, else in the page's", ())
+    year_heading: Patterns = key("a heading that gives the `year` of the maps under it", ())
+    dpi: Patterns = key("finds `dpi` in a picture's address when the words do not say", ())
+    sidebar: Patterns = key("begins a box of links that are not this page's maps", ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """Where a JSON answer keeps its items, and an item what is known of it.
+
+    Everything but the last four keys is a path, `imageinfo.0.url`, or a list of them: the first
+    that leads to something counts. `*` stands for every member.
     """
 
-    head: tuple[re.Pattern[str], ...] = ()
-    download: tuple[re.Pattern[str], ...] = ()
-    variant: tuple[re.Pattern[str], ...] = ()
-    theme: tuple[re.Pattern[str], ...] = ()
-    not_theme: tuple[re.Pattern[str], ...] = ()
-    cartographer: tuple[re.Pattern[str], ...] = ()
-    year: tuple[re.Pattern[str], ...] = ()
-    year_heading: tuple[re.Pattern[str], ...] = ()
-    dpi: tuple[re.Pattern[str], ...] = ()
-    sidebar: tuple[re.Pattern[str], ...] = ()
+    at: tuple[str, ...] = key("the list, or the object, whose members are the items", ("",))
+    id: tuple[str, ...] = key("what tells an item from all others, else its first address", ())
+    picture: tuple[str, ...] = key("the addresses of the item's files", ())
+    html: tuple[str, ...] = key("markup whose links and pictures are the item's files", ())
+    page: tuple[str, ...] = key("the page about the item, for people", ())
+    title: tuple[str, ...] = key("its title; markup is taken off here and below", ())
+    date: tuple[str, ...] = key("a text that holds the date as 2003-12-25", ())
+    description: tuple[str, ...] = key("a few words about it", ())
+    theme: tuple[str, ...] = key("the kind of map", ())
+    cartographer: tuple[str, ...] = key("who drew it", ())
+    attribution: tuple[str, ...] = key("whom to name", ())
+    license: tuple[str, ...] = key("its licence; a text is as good as an SPDX name", ())
+    license_url: tuple[str, ...] = key("where the licence can be read", ())
+    terms: tuple[str, ...] = key("words on its use: searched for a no to training", ())
+    ai_training: tuple[str, ...] = key("yes, no or unknown", ())
+    bytes: tuple[str, ...] = key("the file's size", ())
+    sha1: tuple[str, ...] = key("the file's SHA-1, hexadecimal: what comes must have it", ())
+    only: Mapping[str, str] | None = key(
+        "a table of path = expression: an item counts only when all of them are found", None
+    )
+    next: str | None = key(
+        "path of what leads on: parameters to add to the start address, or an address", None
+    )
+    offset: str | None = key("a parameter that says how many items to pass over", None)
+    page_items: int = key("how many items a full answer has, when `offset` is used", 100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,32 +80,58 @@ class Source:
     """Where the pages are, which links count, and on which terms the pictures come."""
 
     name: str
-    title: str
-    homepage: str
-    start: tuple[str, ...]
-    hosts: tuple[str, ...]
-    pictures: tuple[re.Pattern[str], ...]
-    one_site: bool = False
-    encoding: str | None = None
-    follow: tuple[re.Pattern[str], ...] = ()
-    drop_parameters: tuple[str, ...] = ()
-    wrapper_path: str | None = None
-    wrapper_parameter: str = "url"
-    max_pages: int = 1000
-    entry: Entry = Entry()
-    license: str
-    license_url: str | None = None
-    attribution: str | None = None
-    ai_training: str = "unknown"
-    terms: str = ""
+    title: str = key("what this is: one line")
+    homepage: str = key("where a person looks at it")
+    kind: str = key("how its answers are read: pages (HTML), json or list", "pages")
+    start: tuple[str, ...] = key("addresses to begin with", ())
+    list: str | None = key(
+        "a file of addresses beside the card, in place of `start` (kind list)", None
+    )
+    hosts: tuple[str, ...] = key(
+        "the only hosts that are ever asked; a `list` file speaks for its own", ()
+    )
+    pictures: Patterns = key("path and query of addresses that are files of maps")
+    follow: Patterns = key("path and query of further pages to read (kind pages)", ())
+    one_site: bool = key("the hosts are one site: equal paths are the same file", False)
+    encoding: str | None = key("what the pages are written in, whatever they say", None)
+    drop_parameters: tuple[str, ...] = key("parameters that do not change what a page says", ())
+    wrapper_path: str | None = key(
+        "path of a redirector: links are taken out of it, it is never asked", None
+    )
+    wrapper_parameter: str = key("the redirector's parameter that holds the address", "url")
+    max_pages: int = key("read no more pages than this", 1000)
+    max_jobs: int | None = key("connections at the same time, at most, whatever --jobs says", None)
+    interface: str | None = key(
+        "address of the rules for programs, where the start addresses are made for them: "
+        "robots.txt, which is for crawlers, is then asked about the pictures only",
+        None,
+    )
+    template: bool = key("this card is to be copied: on its own it leads nowhere", False)
+    license: str = key("the licence of files that state none of their own; SPDX where it has one")
+    license_url: str | None = key("where that licence can be read", None)
+    attribution: str | None = key("whom to name with every picture", None)
+    ai_training: str = key("may nets learn from it: yes, no or unknown", "unknown")
+    terms: str = key("what a person should know before using it: shown before every run", "")
+    entry: Entry = key("table: how a page lists its maps (kind pages)", Entry())
+    items: Items = key("table: where a JSON answer keeps its items (kind json)", Items())
+
+    def is_interface(self, url: str) -> bool:
+        """True for an address that the source's keepers made for programs to ask."""
+        bare = url.partition("?")[0]
+        return self.interface is not None and bare in [u.partition("?")[0] for u in self.start]
 
 
 def read_source(name: str) -> Source:
-    """Return the source called `name` on the shelf, or in the card `name` when it ends in .toml.
+    """Return the source called `name` on the shelf, in the card `name`, or in the list `name`.
 
-    Raises UnknownName with the nearest names, UnsafeInput for a card that is no TOML, BadConfig
-    for one that declares what no source has.
+    A card ends in .toml; a list of addresses (.txt, .csv, .tsv) is read on the terms of the
+    shelf's card `list`. Raises UnknownName with the nearest names, UnsafeInput for a card that is
+    no TOML, BadConfig for one that declares what no source has.
     """
+    if name.endswith(LISTS):
+        path, table = read_card("scrapers", "list")
+        here = {"list": str(Path(name).resolve()), "template": False}
+        return source_from(Path(name).stem, table | here, str(path))
     if name.endswith(".toml"):
         path = Path(name)
         try:
@@ -85,36 +146,55 @@ def read_source(name: str) -> Source:
 
 def source_from(name: str, table: Mapping[str, Any], where: str) -> Source:
     """Return the source that a card's values declare. Raises BadConfig with the key at fault."""
-    values = _typed(Source, {"name": name, **table}, where)
-    values["entry"] = Entry(**_typed(Entry, table.get("entry", {}), f"{where} [entry]"))
-    missing = {"title", "homepage", "start", "hosts", "pictures", "license"} - set(values)
-    if missing:
-        raise BadConfig(f"{where} does not say {', '.join(sorted(missing))}.")
-    for url in values["start"]:
+    source = Source(**values_of(Source, {"name": name, **table}, where))
+    for key_name, choices in (("kind", KINDS), ("ai_training", AI_CHOICES)):
+        said = getattr(source, key_name)
+        if said not in choices:
+            hint = f"It is {', '.join(choices[:-1])} or {choices[-1]}."
+            raise BadConfig(f"{where}: {key_name} is {said!r}.", hint=hint)
+    for key_name in ("max_pages", "max_jobs"):
+        if (getattr(source, key_name) or 0) < 1 and getattr(source, key_name) is not None:
+            raise BadConfig(f"{where}: {key_name} must be at least 1.")
+    if source.kind == "json" and not (source.items.picture or source.items.html):
+        hint = "[items] needs `picture` or `html`: the path to an item's files."
+        raise BadConfig(f"{where}: kind is json, but [items] names no files.", hint=hint)
+    if source.list is not None:
+        return _with_list(source, where)
+    for key_name in ("start", "hosts"):
+        if not getattr(source, key_name):
+            hint = "A list of addresses on this machine is named by `list`."
+            raise BadConfig(f"{where} does not say {key_name}.", hint=hint)
+    for url in source.start:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or parts.hostname not in values["hosts"]:
+        known = {parts.hostname, parts.netloc.lower()} & set(source.hosts)
+        if parts.scheme not in ("http", "https") or not known:
             raise BadConfig(f"{where} starts at {url!r}.", hint="Its host must be one of `hosts`.")
-    if values.get("ai_training", "unknown") not in AI_CHOICES:
-        said = values["ai_training"]
-        raise BadConfig(f"{where}: ai_training is {said!r}.", hint="It is yes, no or unknown.")
-    return Source(**values)
+    return source
 
 
-def _typed(cls: type, table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    kinds = {f.name: str(f.type) for f in fields(cls)}
-    values = {}
-    for key, value in table.items():
-        if key not in kinds:
-            hint = f"It knows {', '.join(sorted(kinds))}."
-            raise BadConfig(f"{where} declares {key!r}, which no source has.", hint=hint)
-        if "Pattern" in kinds[key]:
-            value = tuple(_pattern(p, f"{where}, {key}") for p in value)
-        values[key] = tuple(value) if isinstance(value, list) else value
-    return values
+def check_ready(source: Source, *, with_refused: bool) -> None:
+    """Raise BadConfig for a template, MapmakerError for a source that allows no training."""
+    if source.template:
+        raise BadConfig(
+            f"The card {source.name} is to be copied: on its own it leads nowhere.",
+            hint=f"Copy scrapers/{source.name}.toml, change start, hosts, license, attribution and "
+            "template, and scrape ./YOURS.toml.",
+        )
+    if source.ai_training == "no" and not with_refused:
+        raise MapmakerError(
+            f"The card {source.name} says that nets may not learn from its pictures.",
+            hint="--with-refused fetches them for your eyes; no shard will hold them.",
+        )
 
 
-def _pattern(text: str, where: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise BadConfig(f"{where}: {text!r} is no regular expression: {error}.") from error
+def _with_list(source: Source, where: str) -> Source:
+    """Return the source with the hosts of its list. Raises BadConfig when there is no such file."""
+    from mapmaker.scrape.urllist import hosts_of
+
+    if source.kind != "list":
+        raise BadConfig(f"{where}: list is for kind list.", hint='Add kind = "list".')
+    if source.template:
+        return source
+    path = Path(where).parent / (source.list or "")
+    named = hosts_of(path)
+    return replace(source, list=str(path), hosts=source.hosts or named)

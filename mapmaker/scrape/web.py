@@ -190,7 +190,7 @@ class Web:
 
     def _obey_robots(self, url: str) -> None:
         """Raise Refused when the host's robots.txt forbids `url`; it is read once a run."""
-        if path_and_query(url) == "/robots.txt":
+        if path_and_query(url) == "/robots.txt" or self.source.is_interface(url):
             return
         host = self.manners.host(url)
         with host.robots_lock:
