@@ -62,6 +62,8 @@ def test_another_site_is_a_card(tmp_path):
         ("max_jobs = 0", BadConfig, "max_jobs must be at least 1"),
         ("attribution = ['a']", BadConfig, "attribution is not a text"),
         ("kind = 'xml'", BadConfig, "kind is 'xml'"),
+        ("encoding = 'windows-1252x'", BadConfig, "encoding is"),
+        ("encoding = 'base64'", BadConfig, "encoding is"),
         ("kind = 'json'", BadConfig, "names no files"),
         ("list = 'x.csv'", BadConfig, "list is for kind list"),
         ("[items]\nonly = { a = '(' }", BadConfig, "regular expression"),

@@ -81,12 +81,12 @@ class _Map:
         return bool(self.files and self.cartographer)
 
 
-def find_maps(source: Source, page_url: str, body: bytes) -> Page:
+def find_maps(source: Source, page_url: str, body: bytes, parser: str = "lxml") -> Page:
     """Return the files and further pages that an HTML page offers, in the page's order."""
     page = Page()
     maps: list[_Map] = []
     theme = credit = year = None
-    for line in read_page(source, body):
+    for line in read_page(source, body, parser):
         in_map = bool(maps) or _first(source.entry.head, line.text) is not None
         files = list(_files(source, page_url, line, page, in_map))
         words = _words(line, files)

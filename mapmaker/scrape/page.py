@@ -17,6 +17,7 @@ _BLOCKS = frozenset(
 _SILENT = frozenset("script style noscript template head select textarea".split())
 _HEADINGS = frozenset("h1 h2 h3 h4 h5 h6 b strong".split())
 _BOXES = ["td", "table", "div", "ul", "aside", "section"]
+_PARAMETER = re.compile(rb"&(?=[A-Za-z][A-Za-z0-9]*=)")
 _SPACE = re.compile(r"[\s\xa0]+")
 
 
@@ -47,13 +48,17 @@ class Line:
         self.text += words
 
 
-def read_page(source: Source, body: bytes) -> list[Line]:
+def read_page(source: Source, body: bytes, parser: str = "lxml") -> list[Line]:
     """Return the lines of an HTML page that have words or links.
 
-    The card's encoding wins over the header, as old servers send none or a wrong one. lxml reads
-    the tags: html.parser turns `&copy=` inside an address into a sign.
+    The card's encoding wins over the header, as old servers send none or a wrong one. `&copy=` in
+    an address is a parameter, which not every version of every parser knows (html.parser made a
+    sign of it), so that its ampersand is written out first. Bytes that the encoding does not know
+    become a mark: left to itself, lxml ends the page at the first of them, and at a NUL.
     """
-    soup = BeautifulSoup(body, "lxml", from_encoding=source.encoding)
+    body = _PARAMETER.sub(b"&amp;", body).replace(b"\0", b"")
+    text = body.decode(source.encoding, "replace") if source.encoding else body
+    soup = BeautifulSoup(text, parser)
     for box in list(_sidebars(source, soup)):
         box.decompose()
     lines = [Line()]

@@ -1,5 +1,6 @@
 """A source of maps, as its card on the shelf `scrapers` declares it: data, checked, no code."""
 
+import codecs
 import re
 import tomllib
 from collections.abc import Mapping
@@ -155,6 +156,8 @@ def source_from(name: str, table: Mapping[str, Any], where: str) -> Source:
     for key_name in ("max_pages", "max_jobs"):
         if (getattr(source, key_name) or 0) < 1 and getattr(source, key_name) is not None:
             raise BadConfig(f"{where}: {key_name} must be at least 1.")
+    if source.encoding and not _is_encoding(source.encoding):
+        raise BadConfig(f"{where}: encoding is {source.encoding!r}.", hint="Such as windows-1252.")
     if source.kind == "json" and not (source.items.picture or source.items.html):
         hint = "[items] needs `picture` or `html`: the path to an item's files."
         raise BadConfig(f"{where}: kind is json, but [items] names no files.", hint=hint)
@@ -185,6 +188,13 @@ def check_ready(source: Source, *, with_refused: bool) -> None:
             f"The card {source.name} says that nets may not learn from its pictures.",
             hint="--with-refused fetches them for your eyes; no shard will hold them.",
         )
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        return codecs.lookup(name)._is_text_encoding
+    except LookupError:
+        return False
 
 
 def _with_list(source: Source, where: str) -> Source:
