@@ -14,7 +14,7 @@ from mapmaker.events import Done, Event, Step
 
 PACKAGES = (
     "torch torchvision numpy pillow opencv-python-headless albumentations h5py safetensors click "
-    "requests urllib3 beautifulsoup4 lxml protego shapely networkx opensimplex starlette uvicorn"
+    "urllib3 certifi beautifulsoup4 lxml protego shapely networkx opensimplex starlette uvicorn"
 ).split()
 ROOM_BYTES = 5_000_000_000  # shards at 750 px of a few hundred maps, a run and its frames
 

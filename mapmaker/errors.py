@@ -33,6 +33,12 @@ class MissingPart(MapmakerError):
     exit_code = 5
 
 
+class Blocked(MapmakerError):
+    """A host keeps us out, or told us to wait too often; another time it may not. Exit code 4."""
+
+    exit_code = 4
+
+
 class Diverged(MapmakerError):
     """Training has gone astray: its losses or gradients are out of all measure."""
 

@@ -1,25 +1,30 @@
 """What asking for an address gives: an answer, or a reason from the list why there is none."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-Sink = Callable[[bytes], object]
 
 
 class Refused(Exception):
-    """It could not be had. `reason` is a key of GAP_REASONS; `again` says that later it might."""
+    """It could not be had. `reason` is a key of GAP_REASONS; `again` says that later it might.
 
-    def __init__(self, reason: str, status: int | None = None, *, again: bool = False) -> None:
+    final says that asking once more in this run is of no use, whatever the reason.
+    """
+
+    def __init__(
+        self, reason: str, status: int | None = None, *, again: bool = False, final: bool = False
+    ) -> None:
         super().__init__(reason)
-        self.reason, self.status, self.again = reason, status, again
+        self.reason, self.status, self.again, self.final = reason, status, again, final
         self.attempts = 0
         self.received = 0
-        self.wait_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came, and what the server said of it. `url` is where it came from in the end."""
+    """What came, and what the server said of it. `url` is where it came from in the end.
+
+    status 304 says that what one has is still so, and nothing came. robots is "allowed", or
+    "ignored" when robots.txt forbids the address and the person overrode it.
+    """
 
     url: str
     status: int
@@ -30,4 +35,5 @@ class Answer:
     attempts: int = 1
     served_by: str = "live"
     capture: str | None = None
+    robots: str = "allowed"
     against: str = ""  # what its headers say on the use of it

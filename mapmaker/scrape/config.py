@@ -1,5 +1,9 @@
 """What a person may choose when pictures are fetched or brought along."""
 
+import ipaddress
+import os
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -34,13 +38,24 @@ class ScrapeConfig:
     with_refused: bool = opt(
         False, "Fetch also what its maker keeps from nets: for your eyes, no shard will hold it."
     )
+    allow_host: str | None = opt(
+        None,
+        "Allow this host and port, also inside a private network (several: with commas).",
+        metavar="HOST:PORT",
+    )
+    ignore_robots: bool = opt(False, "Fetch what robots.txt forbids too; the manifest says so.")
+    max_total: str | None = opt(
+        None, "Stop once this much was fetched in this run, such as 500MB.", metavar="SIZE"
+    )
     verify: bool = opt(False, "Hash every file that is there again, and ask again for every gap.")
     timeout_s: float = 30.0
-    tries: int = 4
+    tries: int = 5
     backoff_s: float = 1.0
     max_file_bytes: int = 50_000_000
     max_page_bytes: int = 20_000_000
-    max_file_s: float = 300.0
+    max_file_s: float = 120.0
+    min_bytes_per_s: float = 1000.0
+    min_free_bytes: int = 200_000_000
 
     def __post_init__(self) -> None:
         if self.dpi not in DPI_CHOICES:
@@ -53,17 +68,43 @@ class ScrapeConfig:
             raise BadConfig(f"limit is {self.limit}.", hint="It must be at least 1.")
         for origin in self.origins().values():
             check_origin(origin)
+        for origin in self.allowed_origins:
+            check_origin(f"http://{origin}", "allow_host")
         for name in ("timeout_s", "backoff_s", "max_file_s"):
             if getattr(self, name) <= 0:
                 raise BadConfig(f"{name} is {getattr(self, name)}.", hint="It must be above 0.")
         for name in ("tries", "max_file_bytes", "max_page_bytes"):
             if getattr(self, name) < 1:
                 raise BadConfig(f"{name} is {getattr(self, name)}.", hint="It must be at least 1.")
+        if self.min_bytes_per_s < 0 or self.min_free_bytes < 0:
+            raise BadConfig("min_bytes_per_s and min_free_bytes must not be below 0.")
+        if self.max_total_bytes is not None and self.max_total_bytes < 1:
+            raise BadConfig(f"max_total is {self.max_total!r}.", hint="It must be above 0.")
+
+    @property
+    def who(self) -> str | None:
+        """Whom to write to: --contact, else $MAPMAKER_CONTACT."""
+        return self.contact or os.environ.get("MAPMAKER_CONTACT") or None
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """The host:port pairs a person has allowed by name."""
+        return [o.strip().lower() for o in (self.allow_host or "").split(",") if o.strip()]
+
+    @property
+    def max_total_bytes(self) -> int | None:
+        """max_total in bytes. Raises BadConfig when it is no size."""
+        return None if self.max_total is None else _bytes(self.max_total)
 
     def origins(self) -> dict[str, str]:
         """Return where requests go instead: host -> origin, with "" for every other host."""
         parts = [part.strip().rpartition("=") for part in (self.via or "").split(",")]
         return {host.lower(): url.rstrip("/") for host, _, url in parts} if self.via else {}
+
+    def origin_of(self, url: str) -> str | None:
+        """Return the origin a request for `url` is sent to instead, or None when to its own."""
+        origins = self.origins()
+        return origins.get(urlsplit(url).hostname or "") or origins.get("")
 
     @property
     def asks_wayback(self) -> bool:
@@ -95,14 +136,45 @@ class ImportConfig:
             )
 
 
-def check_origin(url: str) -> None:
+def check_origin(url: str, name: str = "via") -> None:
     """Raise BadConfig unless `url` is an http(s) origin such as http://127.0.0.1:8000."""
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
         good = good and parts.path in ("", "/") and not parts.query and "@" not in parts.netloc
+        good = good and (name == "via" or parts.port is not None)
     except ValueError:
         good = False
-    if not good:
+    if not good and name == "via":
         hint = "It must be an origin, http://127.0.0.1:8000, or HOST=origin with commas between."
         raise BadConfig(f"via is {url!r}.", hint=hint)
+    if not good:
+        raise BadConfig(f"{name} is {url[7:]!r}.", hint="It must be host and port: 127.0.0.1:8000.")
+
+
+def is_loopback(url: str) -> bool:
+    """True when the host of `url` is this machine, by its name or address as written."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_contact(hosts: Iterable[str], config: ScrapeConfig) -> None:
+    """Raise BadConfig unless it is said whom the keepers of other people's hosts can write to."""
+    named = [*hosts, *(["web.archive.org"] if config.asks_wayback else [])]
+    asked = [f"http://{host}/" for host in named]
+    foreign = [url for url in asked if not is_loopback(config.origin_of(url) or url)]
+    if foreign and config.who is None:
+        raise BadConfig(
+            f"{urlsplit(foreign[0]).hostname} is somebody's; its keeper must be able to reach you.",
+            hint="Give --contact you@example.org (or $MAPMAKER_CONTACT): an address or a page.",
+        )
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)B?\s*", text)
+    if not found:
+        raise BadConfig(f"max_total is {text!r}.", hint="It is a size such as 500MB or 2GB.")
+    return int(float(found[1]) * 1000 ** " kMGT".index(found[2] or " "))

@@ -15,6 +15,7 @@ from mapmaker.scrape.links import identity
 from mapmaker.scrape.manifest import gap
 from mapmaker.scrape.mirrors import Mirrors
 from mapmaker.scrape.optout import against_in_file
+from mapmaker.scrape.parts import discard
 from mapmaker.scrape.source import Source
 from mapmaker.scrape.tombstones import Tombstones
 from mapmaker.scrape.unzip import picture_members, unpack
@@ -93,11 +94,13 @@ class Fetcher:
             except NotGood as bad:
                 answer, facts = self._from_archive(find, part, answer, bad)
             record = {**_record(find, key, answer), **self._checked(part, answer.sha256), **facts}
-            return self.ledger.place(part, file_stem(find, answer.sha256), record)
+            placed = self.ledger.place(part, file_stem(find, answer.sha256), record)
+            discard(part)
+            return placed
         except (NotGood, Refused) as error:
+            if not isinstance(error, Refused) or not error.again:
+                discard(part)
             return self.ledger.add(self._refusal(find, key, error, answer))
-        finally:
-            part.unlink(missing_ok=True)
 
     def _checked(self, part: Path, sha256: str) -> dict[str, object]:
         """Return what the file says on its use. Raises NotGood for a picture that was removed."""
@@ -172,11 +175,12 @@ class Fetcher:
                 self._note_member(find, record, outcome)
             whole = {"key": key, "picture_url": find.link.url, "members": names}
             self.ledger.add({**whole, "status": answer.status, "attempts": answer.attempts})
+            discard(part)
         except (NotGood, Refused) as error:
+            if not isinstance(error, Refused) or not error.again:
+                discard(part)
             record = self.ledger.add(self._refusal(find, key, error, None))
             outcome.gaps.append(_gap(find, record["reason"], record))
-        finally:
-            part.unlink(missing_ok=True)
 
     def _is_settled(self, record: Record) -> bool:
         if "reason" in record:
@@ -206,7 +210,8 @@ def _record(find: Find, key: str, answer: Answer) -> Record:
         "key": key, "picture_url": find.link.url, "status": answer.status,
         "attempts": answer.attempts, "sha256": answer.sha256, "bytes": answer.bytes,
         "etag": answer.etag, "last_modified": answer.last_modified,
-        "served_by": answer.served_by, "capture": answer.capture, "against": answer.against,
+        "served_by": answer.served_by, "capture": answer.capture, "robots": answer.robots,
+        "against": answer.against,
     }  # fmt: skip
 
 

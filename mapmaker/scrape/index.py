@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 
-from mapmaker.errors import MapmakerError
+from mapmaker.errors import Blocked, MapmakerError
 from mapmaker.events import Event, Note, Step
 from mapmaker.files import write_atomic
 from mapmaker.scrape.answer import Answer, Refused
@@ -96,10 +96,12 @@ def _no_index(url: str, refused: Refused, web: Web) -> MapmakerError:
     hint = {
         "robots": "The site asks programs to stay away from its list; we do.",
         "rate-limited": "Wait an hour and run the same command again.",
+        "blocked": "Wait an hour and run the same command again; do not hurry it.",
         "unreachable": "Check the network"
         + (", or the address given to --via." if web.via else "."),
     }.get(refused.reason, "Try again later.")
     if not web.config.asks_wayback and not web.via:
         hint += " The site may be gone: --wayback asks the Internet Archive."
     status = f", HTTP status {refused.status}" if refused.status else ""
-    return MapmakerError(f"{url} could not be read ({refused.reason}{status}).", hint=hint)
+    kind = Blocked if refused.reason in ("blocked", "rate-limited") else MapmakerError
+    return kind(f"{url} could not be read ({refused.reason}{status}).", hint=hint)

@@ -58,6 +58,8 @@ def refuse(source: Source, url: str) -> str | None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         return "unsafe-link"
+    if parts.netloc.lower() in source.hosts:
+        return None
     if parts.hostname in source.hosts:
         return None if parts.port in (None, 80, 443) else "foreign-host"
     return "unsafe-link" if is_private(parts.hostname) else "foreign-host"

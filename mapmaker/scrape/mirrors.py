@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mapmaker.scrape.answer import Answer, Refused
+from mapmaker.scrape.store import Marks
 from mapmaker.scrape.web import Web
 
 WAYBACK = "https://web.archive.org/web/2016id_/"
@@ -14,6 +15,9 @@ _FINAL = ("robots", "too-large")  # what the site refuses so, no copy of it is a
 
 class Wayback:
     """Raw captures at web.archive.org, each with its Memento-Datetime."""
+
+    def owns(self, url: str) -> bool:
+        return urlsplit(url).hostname == "web.archive.org"
 
     def leads(self, url: str, to: str, *, is_file: bool) -> None:
         if urlsplit(to).hostname != "web.archive.org" or "id_/" not in to:
@@ -30,10 +34,10 @@ class Mirrors:
     def __init__(self, web: Web) -> None:
         self.web = web
 
-    def page(self, url: str) -> tuple[bytes, Answer]:
-        """Return a page's bytes. Raises Refused, Halted."""
+    def page(self, url: str, marks: Marks = (None, None)) -> tuple[bytes, Answer]:
+        """Return a page's bytes, or none with status 304. Raises Refused, Halted."""
         try:
-            return self.web.page(url)
+            return self.web.page(url, marks=marks)
         except Refused as lost:
             if not self.web.config.asks_wayback or lost.reason in _FINAL:
                 raise

@@ -12,11 +12,13 @@ def describe(workspace: Workspace, source: str, config: ScrapeConfig) -> list[st
     here = len(dataset.rows()) if dataset.manifest.exists() else 0
     rate = f"{config.rate:g}" if config.rate else "unlimited" if config.via else "1"
     via = f", by way of {config.via}" if config.via else ""
+    who = config.who or "nobody yet: --contact says whom the site's keeper can write to"
     lines = [
         f"scrape: {card.title}",
         f"  starts at {', '.join(card.start)}{via}",
         f"  fetches dpi {config.dpi}, {config.jobs} at a time, requests a second and host: {rate}",
         f"  asks web.archive.org for what is missing: {'yes' if config.asks_wayback else 'no'}",
+        f"  names as its keeper {who}",
         f"  writes into {dataset.root}, where {here} pictures are already",
         f"  licence: {card.license}",
     ]

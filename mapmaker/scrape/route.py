@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from mapmaker.scrape.answer import Refused
 from mapmaker.scrape.links import path_and_query, refuse, unwrap
-from mapmaker.scrape.manners import retry_after_s
 from mapmaker.scrape.source import Source
 
 
 class Route(Protocol):
     """What `Web` asks at each hop. A site is one; an archive that keeps copies of it is another."""
+
+    def owns(self, url: str) -> bool:
+        """True for an address of a host this route may ask."""
+        ...
 
     def leads(self, url: str, to: str, *, is_file: bool) -> None:
         """Raise Refused when a redirect from `url` to `to` does not lead to the same thing."""
@@ -29,17 +31,22 @@ class Live:
     def __init__(self, source: Source) -> None:
         self.source = source
 
+    def owns(self, url: str) -> bool:
+        return refuse(self.source, url) is None
+
     def leads(self, url: str, to: str, *, is_file: bool) -> None:
         if refuse(self.source, to) or unwrap(self.source, to) is not None:
             raise Refused("redirected", 302)
         if is_file and not any(p.search(path_and_query(to)) for p in self.source.pictures):
             raise Refused("redirected", 302)
-        if not is_file and path_and_query(to) != path_and_query(url) and not urlsplit(to).query:
+        if not is_file and not self._is_page(url, to):
             raise Refused("redirected", 302)
 
+    def _is_page(self, url: str, to: str) -> bool:
+        """True when `to` is the page at `url` on another host, or one the card leads to as well."""
+        here, there = path_and_query(url), path_and_query(to)
+        listed = to in self.source.start or any(p.search(there) for p in self.source.follow)
+        return here.rstrip("/") == there.rstrip("/") or listed
+
     def admit(self, status: int, headers: Mapping[str, str]) -> None:
-        """Whatever the site sends is the site's, but a 200 may still say: come again later."""
-        if wait := headers.get("Retry-After"):  # MediaWiki's answer while its databases lag
-            refused = Refused("rate-limited", status, again=True)
-            refused.wait_s = retry_after_s(wait)
-            raise refused
+        """Whatever the site sends is the site's."""

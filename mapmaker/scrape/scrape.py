@@ -8,7 +8,7 @@ from dataclasses import replace
 from mapmaker.events import Done, Event, Note, Step
 from mapmaker.files import speaking_of
 from mapmaker.scrape.choose import Wanted, choose, file_stem
-from mapmaker.scrape.config import ScrapeConfig
+from mapmaker.scrape.config import ScrapeConfig, check_contact
 from mapmaker.scrape.crew import work_through
 from mapmaker.scrape.fetch import Fetcher, Outcome
 from mapmaker.scrape.grammar import Find, merge
@@ -16,6 +16,7 @@ from mapmaker.scrape.index import read_pages
 from mapmaker.scrape.ledger import Ledger, Record
 from mapmaker.scrape.manifest import row, write_gaps, write_manifest
 from mapmaker.scrape.mirrors import Mirrors
+from mapmaker.scrape.parts import sweep
 from mapmaker.scrape.permit import REASON, permitted
 from mapmaker.scrape.source import Source, check_ready, read_source
 from mapmaker.scrape.urllist import list_of
@@ -38,6 +39,8 @@ def scrape(workspace: Workspace, source: str, config: ScrapeConfig) -> Iterator[
     card = read_source(source)
     check_ready(card, with_refused=config.with_refused)
     config = replace(config, jobs=min(config.jobs, card.max_jobs or config.jobs))
+    check_contact(card.hosts, config)
+    card = replace(card, hosts=(*card.hosts, *config.allowed_origins))
     dataset = workspace.dataset(card.name)
     with locked(dataset.root), stoppable() as stop:
         halt = threading.Event()
@@ -68,8 +71,6 @@ def _scrape(
     with speaking_of(parts):
         dataset.pictures.mkdir(parents=True, exist_ok=True)
         parts.mkdir(exist_ok=True)
-        for left_over in parts.glob("*.part"):
-            left_over.unlink()
     ledger = Ledger(dataset, verify=config.verify)
     fetcher = Fetcher(source, config, mirrors, ledger, parts)
     outcomes: dict[int, Outcome] = {}
@@ -89,9 +90,7 @@ def _scrape(
             f"Stopped with {len(rows)} pictures here and {left} still to fetch.",
             hint="Run the same command again; nothing that is here is fetched twice.",
         )
-    for left_over in parts.glob("*.part"):
-        left_over.unlink()
-    parts.rmdir()
+    sweep(parts)
     yield from _surprises(finds, rows)
     yield _done(dataset, rows, gaps, done, web)
 
@@ -147,13 +146,14 @@ def _row(source: Source, find: Find, record: Record, aliases: list[str]) -> dict
             "declared_bytes", "page_url")  # fmt: skip
     got = ("file", "bytes", "width", "height", "mode", "format", "phash", "picture_url",
            "served_by", "capture", "etag", "last_modified")  # fmt: skip
+    obeyed = record.get("robots", "allowed")
     return row(
         id=record["sha256"], aliases=aliases, wrapper_url=find.link.wrapper_url,
         license=find.license or source.license,
         license_url=find.license_url if find.license else source.license_url,
         attribution=find.attribution or source.attribution,
         ai_training=find.ai_training or source.ai_training,
-        robots="; ".join(filter(None, ["allowed", find.against, record.get("against")])),
+        robots="; ".join(filter(None, [obeyed, find.against, record.get("against")])),
         ai_metadata=record.get("ai_metadata"),
         **{k: getattr(find, k) for k in said}, **{k: record[k] for k in got},
     )  # fmt: skip

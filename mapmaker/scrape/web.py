@@ -1,223 +1,287 @@
-"""Asking for things over HTTP: one session, no surprises, every failure a reason from the list."""
+"""Asking for things over HTTP: one address at a time, every limit kept, every failure a reason."""
 
-import hashlib
-import os
+import re
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-import requests
-from protego import Protego
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from mapmaker import __version__
 from mapmaker.files import speaking_of
-from mapmaker.scrape.answer import Answer, Refused, Sink
-from mapmaker.scrape.config import ScrapeConfig
+from mapmaker.scrape.allowance import Allowance
+from mapmaker.scrape.answer import Answer, Refused
+from mapmaker.scrape.body import receive, receive_head
+from mapmaker.scrape.clock import Clock
+from mapmaker.scrape.config import ScrapeConfig, is_loopback
+from mapmaker.scrape.guard import Guard, Internet
 from mapmaker.scrape.links import path_and_query
-from mapmaker.scrape.manners import FOREIGN_RATE, PAUSE_S, Halted, Manners, retry_after_s
+from mapmaker.scrape.manners import Manners, retry_after_s
 from mapmaker.scrape.optout import header_evidence
+from mapmaker.scrape.parts import Part, Stale
+from mapmaker.scrape.pipe import Patience, Pipes
+from mapmaker.scrape.robots import MOST_BYTES, Robots
 from mapmaker.scrape.route import Live, Route
 from mapmaker.scrape.source import Source
+from mapmaker.scrape.store import Marks, Memory, Store
 
 HOMEPAGE = "https://pypi.org/project/dnd-mapmaker/"
-ROBOTS_BYTES = 512_000
-_CHUNK = 65_536
 _HOPS = 5
-_CONNECT_S = 10.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LEFT_OVER_BYTES = 65_536
+_MOVED = (301, 302, 303, 307, 308)
+_REFRESH = re.compile(
+    rb"""<meta\b(?=[^>]{0,300}http-equiv\s*=\s*["']?refresh\b)[^>]{0,300}?"""
+    rb"""content\s*=\s*["']?\s*[0-5]\s*[;,]\s*(?:url\s*=\s*)?["']?([^"'>\s]{1,2000})""",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
     route: Route
-    sink: Sink
+    store: Store
     limit: int
     is_file: bool
 
 
 class Web:
-    """The network as one run sees it. Safe to use from several threads."""
+    """The network as one run sees it. Safe to use from several threads.
 
-    def __init__(self, source: Source, config: ScrapeConfig, halt: threading.Event) -> None:
+    clock and internet are the machine's own, unless a test brings its own.
+    """
+
+    def __init__(
+        self, source: Source, config: ScrapeConfig, halt: threading.Event, *,
+        clock: Clock | None = None, internet: Internet | None = None,
+    ) -> None:  # fmt: skip
         self.source, self.config, self.halt = source, config, halt
         self.live = Live(source)
-        self.requests = 0
         self.via = config.origins()
-        near = bool(self.via) and all(urlsplit(o).hostname in _LOOPBACK for o in self.via.values())
-        rate = config.rate or (None if near else FOREIGN_RATE)
-        backoff_s = min(config.backoff_s, 0.05) if near else config.backoff_s
-        self.pause_s = min(PAUSE_S, backoff_s * 60)
-        self.manners = Manners(rate, backoff_s, halt)
-        self.session = requests.Session()
-        self.session.trust_env = not self.via
-        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.session.headers["User-Agent"] = user_agent(config.contact)
-        for scheme in ("http://", "https://"):
-            adapter = HTTPAdapter(pool_connections=8, pool_maxsize=config.jobs, pool_block=True)
-            self.session.mount(scheme, adapter)
+        self.clock = clock or Clock()
+        self.manners = Manners(config.rate, config.backoff_s, halt, self._is_near, self.clock)
+        self.allowance = Allowance(config.max_total_bytes, config.min_free_bytes)
+        self.agent = user_agent(config.who)
+        self.robots = Robots(
+            self._read_robots, self.manners.delay, self.agent, ignore=config.ignore_robots
+        )
+        guard = Guard([*config.allowed_origins, *map(_origin, self.via.values())], internet)
+        window_s = min(30.0, config.max_file_s)
+        floor = int(config.min_bytes_per_s * window_s)
+        patience = Patience(halt, config.timeout_s, config.max_file_s, floor, window_s)
+        self.pipes = Pipes(guard, patience, config.jobs)
+        self.requests = 0
+        self._lock = threading.Lock()
 
-    def page(self, url: str, route: Route | None = None) -> tuple[bytes, Answer]:
-        """Return a page's bytes, by way of `route` (the site itself). Raises Refused, Halted."""
-        body = bytearray()
-        ask = _Ask(route or self.live, body.extend, self.config.max_page_bytes, False)
-        answer = self._fetch(url, ask, body.clear)
-        return bytes(body), answer
+    def page(
+        self, url: str, route: Route | None = None, marks: Marks = (None, None)
+    ) -> tuple[bytes, Answer]:
+        """Return a page's bytes, by way of `route` (the site itself). Raises Refused, Halted.
+
+        With the marks of what one has, the answer may be 304 and the page empty: nothing changed.
+        """
+        route = route or self.live
+        for _ in range(_HOPS + 1):
+            store = Memory(marks)
+            answer = self._fetch(url, _Ask(route, store, self.config.max_page_bytes, False))
+            to = _refresh(answer.url, bytes(store.body))
+            if to is None or to == answer.url or not self._may_lead(route, answer.url, to):
+                return bytes(store.body), answer
+            url, marks = to, (None, None)
+        raise Refused("redirected", 200)
 
     def file(self, url: str, part: Path, route: Route | None = None) -> Answer:
         """Write the file at `url` to `part` and onto the disk, by way of `route` (the site itself).
 
-        Raises Refused, MissingPart, Halted.
+        What an earlier try or run left there of the same edition is not fetched again. Raises
+        Refused, MissingPart, Halted.
         """
-        with speaking_of(part), part.open("wb") as file:
-
-            def clear() -> None:
-                file.seek(0)
-                file.truncate()
-
-            ask = _Ask(route or self.live, file.write, self.config.max_file_bytes, True)
-            answer = self._fetch(url, ask, clear)
-            file.flush()
-            os.fsync(file.fileno())
-        return answer
+        with speaking_of(part), Part(part, url, self.allowance) as store:
+            ask = _Ask(route or self.live, store, self.config.max_file_bytes, True)
+            return self._fetch(url, ask)
 
     def close(self) -> None:
         """Close every connection."""
-        self.session.close()
+        self.pipes.close()
 
-    def _fetch(self, url: str, ask: _Ask, clear: Callable[[], object]) -> Answer:
-        self._obey_robots(url)
-        return self._try(url, ask, clear)
+    def _is_near(self, url: str) -> bool:
+        origin = self.config.origin_of(url)
+        return origin is not None and is_loopback(origin)
 
-    def _try(self, url: str, ask: _Ask, clear: Callable[[], object]) -> Answer:
+    def _fetch(self, url: str, ask: _Ask) -> Answer:
+        robots = self._may_ask(url)
+        return replace(self._try(url, lambda: self._once(url, ask)), robots=robots)
+
+    def _may_ask(self, url: str) -> str:
+        """Return what robots.txt says; an interface for programs is none of its business."""
+        return "allowed" if self.source.is_interface(url) else self.robots.check(url)
+
+    def _try(self, url: str, once: Callable[[], Answer]) -> Answer:
         """Ask until it comes or the tries are used up. Raises Refused, the last reason in it."""
-        lengths = []
+        lengths: list[int] = []
         for attempt in range(1, self.config.tries + 1):
-            clear()
+            held = False
             try:
-                return replace(self._once(url, ask), attempts=attempt)
-            except Refused as refused:
-                refused.attempts = attempt
+                return replace(once(), attempts=attempt)
+            except Stale:
+                refused, held = Refused("cut-short", again=True), True
+            except Refused as error:
+                refused = error
+                held = error.reason == "rate-limited" or error.status == 503
+            refused.attempts = attempt
+            if refused.reason == "cut-short":
                 lengths.append(refused.received)
-                if refused.reason == "cut-short":
-                    refused.again = len(lengths) < 2 or lengths[-1] != lengths[-2]
-                elif not refused.again and refused.reason != "server-error":
-                    raise
-                if attempt == self.config.tries or self.manners.is_gone(url):
-                    raise
-                if refused.reason == "rate-limited" or refused.wait_s is not None:
-                    wait_s = self.pause_s if refused.wait_s is None else refused.wait_s
-                    self.manners.hold(url, wait_s)
-                else:
-                    self.manners.back_off(attempt)
+                refused.again = len(lengths) < 2 or lengths[-1] != lengths[-2]
+            elif not refused.again and refused.reason != "server-error":
+                raise refused
+            if refused.final or attempt == self.config.tries:
+                raise refused
+            if not held:
+                self.manners.back_off(url, attempt)
         raise AssertionError("unreachable")
 
     def _once(self, url: str, ask: _Ask) -> Answer:
         """Ask once, following redirects that stay on the route."""
-        status = 302
+        seen = {url}
         for _ in range(_HOPS + 1):
-            with self._ask(url, ask.is_file) as response:
-                status = response.status_code
-                if status in (301, 302, 303, 307, 308) and "Location" in response.headers:
-                    to = urljoin(url, response.headers["Location"])
-                    ask.route.leads(url, to, is_file=ask.is_file)
-                    self._obey_robots(to)
-                    url = to
-                    continue
-                _judge(response)
-                ask.route.admit(status, response.headers)
-                size, digest = self._stream(response, ask.sink, ask.limit)
-                said = response.headers
-                marks = said.get("ETag"), said.get("Last-Modified")
-                return Answer(url, status, size, digest, *marks, against=header_evidence(said))
-        raise Refused("redirected", status)
+            if not ask.route.owns(url):
+                raise Refused("unsafe-link", final=True)
+            with self._ask(url, ask) as response:
+                to = self._leads(url, response, ask)
+                if to is None:
+                    try:
+                        self._judge(url, response, ask)
+                        return self._take(url, response, ask)
+                    except Stale:
+                        ask.store.forget()
+                        raise
+            if to in seen:
+                break
+            self._may_ask(to)
+            seen.add(to)
+            url = to
+        raise Refused("redirected", 302, final=True)
 
-    def _ask(self, url: str, is_file: bool) -> requests.Response:
+    def _leads(self, url: str, response: BaseHTTPResponse, ask: _Ask) -> str | None:
+        """Return where a redirect leads, None when it is none. Raises Refused when it must not."""
+        location = response.headers.get("Location")
+        if response.status not in _MOVED or not location:
+            return None
+        try:
+            to = urljoin(url, location.strip())
+            ask.route.leads(url, to, is_file=ask.is_file)
+        except ValueError as error:
+            raise Refused("redirected", response.status, final=True) from error
+        return to
+
+    def _may_lead(self, route: Route, url: str, to: str) -> bool:
+        try:
+            route.leads(url, to, is_file=False)
+        except (Refused, ValueError):
+            return False
+        return True
+
+    def _take(self, url: str, response: BaseHTTPResponse, ask: _Ask) -> Answer:
+        said, status = response.headers, response.status
+        marks = said.get("ETag"), said.get("Last-Modified")
+        if status == 304:
+            return Answer(url, status, 0, "", *marks)
+        ask.route.admit(200, said)
+        ask.store.begin(status, said)
+        receive(response, ask.store, ask.limit - ask.store.size, self.allowance.spend)
+        digest = ask.store.finish()
+        return Answer(url, 200, ask.store.size, digest, *marks, against=header_evidence(said))
+
+    @contextmanager
+    def _ask(self, url: str, ask: _Ask) -> Iterator[BaseHTTPResponse]:
         """Send one request. Raises Refused when no connection comes about."""
-        if self.manners.is_gone(url):
-            raise Refused("unreachable", again=True)
+        self.manners.check(url)
         self.manners.wait(url)
-        self.requests += 1
-        headers: dict[str, str] = {"Accept-Encoding": "identity"} if is_file else {}
-        target = url
-        origin = self.via.get(urlsplit(url).hostname or "") or self.via.get("")
-        if origin:
-            headers["Host"] = urlsplit(url).netloc
-            target = origin + path_and_query(url)
+        with self._lock:
+            self.requests += 1
+        headers = {
+            "Host": urlsplit(url).netloc, "User-Agent": self.agent, "Accept": "*/*",
+            "Accept-Encoding": "identity", **ask.store.asks(),
+        }  # fmt: skip
         try:
-            response = self.session.get(
-                target, headers=headers, stream=True, allow_redirects=False,
-                timeout=(_CONNECT_S, self.config.timeout_s),
-            )  # fmt: skip
-        except requests.RequestException as error:
-            cause = getattr(error.args[0] if error.args else None, "reason", None)
-            if isinstance(cause, (NewConnectionError, ConnectTimeoutError)):
-                self.manners.connected(url, False)
-            raise Refused("unreachable", again=_may_pass(error)) from error
+            to = self.config.origin_of(url) or url
+            response = self.pipes.get(to, path_and_query(url), headers)
+        except (HTTPError, OSError, ValueError) as error:
+            failed = isinstance(error, (NewConnectionError, ConnectTimeoutError))
+            if failed:
+                refused = isinstance(error.__cause__, ConnectionRefusedError)
+                self.manners.connected(url, False, refused=refused)
+                self.manners.check(url)
+            odd = isinstance(error, ValueError)  # the address itself is at fault
+            raise Refused("unsafe-link" if odd else "unreachable", again=not odd) from error
         self.manners.connected(url, True)
-        return response
-
-    def _stream(self, response: requests.Response, sink: Sink, limit: int) -> tuple[int, str]:
-        """Hand the body on in chunks; the limits hold while it comes."""
-        promised = response.headers.get("Content-Length", "")
-        if promised.isdigit() and int(promised) > limit:
-            raise Refused("too-large", response.status_code)
-        digest, size = hashlib.sha256(), 0
-        ends_at = time.monotonic() + self.config.max_file_s
         try:
-            for chunk in response.iter_content(_CHUNK):
-                size += len(chunk)
-                if size > limit:
-                    raise Refused("too-large", response.status_code)
-                if self.halt.is_set():
-                    raise Halted
-                if time.monotonic() > ends_at:
-                    raise Refused("unreachable", response.status_code, again=True)
-                digest.update(chunk)
-                sink(chunk)
-        except requests.RequestException as error:
-            short = promised.isdigit() and size < int(promised)
-            reason = "cut-short" if short else "unreachable"
-            refused = Refused(reason, response.status_code, again=True)
-            refused.received = size
-            raise refused from error
-        return size, digest.hexdigest()
-
-    def _obey_robots(self, url: str) -> None:
-        """Raise Refused when the host's robots.txt forbids `url`; it is read once a run."""
-        if path_and_query(url) == "/robots.txt" or self.source.is_interface(url):
-            return
-        host = self.manners.host(url)
-        with host.robots_lock:
-            if not host.robots_read:
-                self._read_robots(url)
-        if host.robots_refusal:
-            raise Refused(host.robots_refusal, again=host.robots_refusal != "robots")
-        agent = self.session.headers["User-Agent"]
-        if host.robots and not host.robots.can_fetch(url, str(agent)):
-            raise Refused("robots")
-
-    def _read_robots(self, url: str) -> None:
-        """Read robots.txt as RFC 9309 says: 4xx allows everything, 5xx and silence nothing."""
-        host, body = self.manners.host(url), bytearray()
-        parts = urlsplit(url)
-        where = f"{parts.scheme}://{parts.netloc}/robots.txt"
-        try:
-            self._try(where, _Ask(self.live, body.extend, ROBOTS_BYTES, False), body.clear)
+            yield response
+            _drain(response)
         except Refused as refused:
-            if refused.reason not in ("not-found", "forbidden", "redirected"):
-                host.robots_refusal = refused.reason
+            if response.status != 200:
+                _drain(response)
+            raise refused
+        finally:
+            response.close()
+            response.release_conn()
+
+    def _judge(self, url: str, response: BaseHTTPResponse, ask: _Ask) -> None:
+        """Raise Refused unless the answer is what was asked for, Stale when a part of it is not."""
+        status = response.status
+        wait = response.headers.get("Retry-After")
+        if status in (429, 503) or (status == 200 and wait):
+            self.manners.hold(url, retry_after_s(wait, self.clock.date()))
         else:
-            rules = Protego.parse(bytes(body).decode("utf-8", "replace"))
-            delay = rules.crawl_delay(str(self.session.headers["User-Agent"]))
-            host.delay_s = min(float(delay or 0), 60.0) if self.manners.rate else 0.0
-            host.robots = rules
-        host.robots_read = True
+            self.manners.answered(url)
+        if status == 200 and wait:  # MediaWiki's answer while its databases lag
+            raise Refused("rate-limited", status, again=True)
+        if status == 416 and ask.store.accepts(206):
+            raise Stale
+        if not ask.store.accepts(status):
+            raise _refused(status)
+
+    def _read_robots(self, url: str) -> bytes:
+        """Return the beginning of a robots.txt. Raises Refused."""
+        head = bytearray()
+
+        def once() -> Answer:
+            head[:] = self._head_of(url)
+            return Answer(url, 200, len(head), "", None, None)
+
+        self._try(url, once)
+        return bytes(head)
+
+    def _head_of(self, url: str) -> bytes:
+        ask = _Ask(_Anywhere(url, self.live), Memory((None, None)), MOST_BYTES, False)
+        for _ in range(_HOPS + 1):
+            with self._ask(url, ask) as response:
+                to = self._leads(url, response, ask)
+                if to is None:
+                    self._judge(url, response, ask)
+                    return receive_head(response, MOST_BYTES)
+            url = to
+        raise Refused("redirected", 302, final=True)
+
+
+class _Anywhere:
+    """A robots.txt may lie anywhere on the hosts of a source, or on the host that was asked."""
+
+    def __init__(self, url: str, live: Live) -> None:
+        self.netloc, self.live = urlsplit(url).netloc, live
+
+    def owns(self, url: str) -> bool:
+        return urlsplit(url).netloc == self.netloc or self.live.owns(url)
+
+    def leads(self, url: str, to: str, *, is_file: bool) -> None:
+        if not self.owns(to):
+            raise Refused("redirected", 302)
+
+    def admit(self, status: int, headers: Mapping[str, str]) -> None:
+        """Every answer counts."""
 
 
 def user_agent(contact: str | None) -> str:
@@ -226,28 +290,37 @@ def user_agent(contact: str | None) -> str:
     return f"mapmaker/{__version__} (+{clean})"
 
 
-def _judge(response: requests.Response) -> None:
-    """Raise Refused unless the status is 200."""
-    status = response.status_code
-    if status == 200:
-        return
-    wait_s = retry_after_s(response.headers.get("Retry-After"))
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def _drain(response: BaseHTTPResponse) -> None:
+    """Read what little may be left of an answer, so that its connection serves again."""
+    left = _LEFT_OVER_BYTES
+    with suppress(HTTPError, OSError):
+        while left > 0 and (chunk := response.read1(left)):
+            left -= len(chunk)
+
+
+def _refused(status: int) -> Refused:
     if status in (404, 410):
-        refused = Refused("not-found", status)
-    elif status == 429:
-        refused = Refused("rate-limited", status, again=True)
-    elif status in (408, 425):
-        refused = Refused("unreachable", status, again=True)
-    elif status >= 500:
+        return Refused("not-found", status)
+    if status == 429:
+        return Refused("rate-limited", status, again=True)
+    if status in (408, 425):
+        return Refused("unreachable", status, again=True)
+    if status >= 500:
         # 500 is a broken page and stays one; the others speak of a bad moment.
-        refused = Refused("server-error", status, again=status != 500)
-    else:
-        refused = Refused("forbidden" if 400 <= status < 500 else "redirected", status)
-    refused.wait_s = wait_s
-    raise refused
+        return Refused("server-error", status, again=status != 500)
+    reason = {3: "redirected", 4: "forbidden"}.get(status // 100, "server-error")
+    return Refused(reason, status)
 
 
-def _may_pass(error: requests.RequestException) -> bool:
-    """True unless the address itself is at fault."""
-    at_fault = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
-    return not isinstance(error, at_fault)
+def _refresh(url: str, body: bytes) -> str | None:
+    """Return where a page sends its reader within five seconds, or None."""
+    found = _REFRESH.search(body[:20_000])
+    try:
+        return urljoin(url, found[1].decode("utf-8", "replace")) if found else None
+    except ValueError:
+        return None

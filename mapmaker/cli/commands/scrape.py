@@ -4,7 +4,7 @@ import click
 
 from mapmaker.cli.options import config_options, dry_run_option, json_option
 from mapmaker.cli.plan import Chain, Plan
-from mapmaker.scrape.config import ScrapeConfig
+from mapmaker.scrape.config import ScrapeConfig, check_contact
 from mapmaker.scrape.source import read_source
 
 
@@ -19,7 +19,9 @@ def command(source: str, config: ScrapeConfig, as_json: bool, dry_run: bool) -> 
     SOURCE is a card on the shelf scrapers/, or the path of a card of your own (.toml). Whatever is
     fetched stays: run the same command again to go on, or to see whether something is new.
     """
-    name = read_source(source).name
+    card = read_source(source)
+    if not dry_run:
+        check_contact(card.hosts, config)
 
     def go(chain: Chain):
         from mapmaker.scrape.scrape import scrape
@@ -37,5 +39,5 @@ def command(source: str, config: ScrapeConfig, as_json: bool, dry_run: bool) -> 
         run=go,
         dry_run=dry_run,
         as_json=as_json,
-        leaves_dataset=name,
+        leaves_dataset=card.name,
     )
