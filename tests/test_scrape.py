@@ -161,22 +161,6 @@ def test_a_flipped_bit_is_found_and_mended(workspace, fresh):
     assert sha256_of(path) == row["id"]
 
 
-def test_the_wayback_machine_stands_in_for_what_is_gone(workspace):
-    """Files the live site lost are served by their capture, and the manifest says so."""
-    with Replica(maps=4, side_px=48, drawn=False, wayback=True) as archive:
-        run(workspace, archive, max_file_bytes=400_000)
-        assert "not-found" in gaps(workspace).values()
-
-        run(workspace, archive, wayback=True, max_file_bytes=400_000)
-
-        lost = {p for p, why in gaps(workspace).items() if "/images/" in p and why == "not-found"}
-        assert lost == set()
-        rows = [r for r in workspace.dataset(NAME).rows() if r["served_by"] == "wayback"]
-        paths = {on_site(r["picture_url"]) for r in rows}
-        assert {archive.truth.oddities[n] for n in ("404", "410", "soft-404")} <= paths
-        assert {r["capture"] for r in rows} == {"20160401000000"}
-
-
 def test_limit_and_dpi_choose(workspace, fresh):
     """--limit counts maps, in the pages' order; --dpi 72 takes no other resolution."""
     run(workspace, fresh, limit=3, dpi="72")

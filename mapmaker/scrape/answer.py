@@ -16,6 +16,7 @@ class Refused(Exception):
         self.reason, self.status, self.again, self.final = reason, status, again, final
         self.attempts = 0
         self.received = 0
+        self.mirrors = ""  # what the archives said, when they were asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ class ScrapeConfig:
     wayback: bool | None = opt(
         None, "Ask web.archive.org for what the site no longer has (on, but off with --via)."
     )
+    drift: int = opt(
+        366, "Days that an archive's copy may be away from the one that was asked for."
+    )
     limit: int | None = opt(None, "Stop after this many maps.")
     contact: str | None = opt(
         None, "Where the site's keeper can reach you: an e-mail address or a page."
@@ -66,6 +69,8 @@ class ScrapeConfig:
             raise BadConfig(f"rate is {self.rate}.", hint="It must be above 0 and at most 1000.")
         if self.limit is not None and self.limit < 1:
             raise BadConfig(f"limit is {self.limit}.", hint="It must be at least 1.")
+        if self.drift < 0:
+            raise BadConfig(f"drift is {self.drift}.", hint="It must be 0 or more days.")
         for origin in self.origins().values():
             check_origin(origin)
         for origin in self.allowed_origins:

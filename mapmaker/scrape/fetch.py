@@ -1,9 +1,11 @@
 """Fetching one wanted map: the best file that can be had, whole and checked, or why not."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from mapmaker.scrape.answer import Answer, Refused
 from mapmaker.scrape.check import NotGood, picture_facts
@@ -20,6 +22,7 @@ from mapmaker.scrape.source import Source
 from mapmaker.scrape.tombstones import Tombstones
 from mapmaker.scrape.unzip import picture_members, unpack
 
+T = TypeVar("T")
 ASK_AGAIN_AFTER = timedelta(days=30)
 
 
@@ -88,11 +91,9 @@ class Fetcher:
         """Fetch and check one picture; return its record, or the record of why not."""
         answer = None
         try:
-            answer = self.mirrors.file(find.link.url, part)
-            try:
-                facts = picture_facts(part)
-            except NotGood as bad:
-                answer, facts = self._from_archive(find, part, answer, bad)
+            answer, facts = self.mirrors.file(
+                find.link.url, part, lambda: _good(picture_facts, part), page_url=find.page_url
+            )
             record = {**_record(find, key, answer), **self._checked(part, answer.sha256), **facts}
             placed = self.ledger.place(part, file_stem(find, answer.sha256), record)
             discard(part)
@@ -108,18 +109,6 @@ class Fetcher:
             raise NotGood("removed")
         return {"ai_metadata": against_in_file(part) or ""}
 
-    def _from_archive(
-        self, find: Find, part: Path, answer: Answer, bad: NotGood
-    ) -> tuple[Answer, dict[str, object]]:
-        """Ask the Wayback Machine for a file that came broken. Raises `bad` if it has no better."""
-        if not self.config.asks_wayback or answer.served_by == "wayback":
-            raise bad
-        try:
-            answer = self.mirrors.file(find.link.url, part, live=False)
-            return answer, picture_facts(part)
-        except (NotGood, Refused) as error:
-            raise bad from error
-
     def _refusal(
         self, find: Find, key: str, error: Refused | NotGood, answer: Answer | None
     ) -> Record:
@@ -129,6 +118,7 @@ class Fetcher:
         }  # fmt: skip
         if isinstance(error, Refused):
             said = {"status": error.status, "again": error.again, "attempts": error.attempts}
+            said |= {"mirrors": error.mirrors} if error.mirrors else {}
         else:
             said = {"status": answer.status, "attempts": answer.attempts} if answer else {}
             said["again"] = False
@@ -151,9 +141,13 @@ class Fetcher:
             return
         part = self._part(key)
         try:
-            answer, names = self.mirrors.file(find.link.url, part), []
-            for name, member in picture_members(part, self.config.max_file_bytes * 4):
-                names.append(name)
+            most = self.config.max_file_bytes * 4
+            answer, members = self.mirrors.file(
+                find.link.url, part, lambda: _good(lambda p: [*picture_members(p, most)], part),
+                page_url=find.page_url,
+            )  # fmt: skip
+            names = [name for name, _ in members]
+            for name, member in members:
                 inner = self._part(f"{key}#{name}")
                 about = _record(find, f"{key}#{name}", answer)
                 about["picture_url"] = f"{find.link.url}#{name}"
@@ -205,6 +199,14 @@ def _member(find: Find, name: str) -> Find:
     return replace(find, variant=PurePosixPath(name).stem)
 
 
+def _good(look: Callable[[Path], T], part: Path) -> T:
+    """Return what `look` sees in `part`. Raises Refused for what is not good."""
+    try:
+        return look(part)
+    except NotGood as bad:
+        raise Refused(bad.reason) from bad
+
+
 def _record(find: Find, key: str, answer: Answer) -> Record:
     return {
         "key": key, "picture_url": find.link.url, "status": answer.status,
@@ -223,4 +225,5 @@ def _about_gap(find: Find, record: Record) -> Record:
     return {
         "map_id": find.map_id, "page_url": find.page_url, "wrapper_url": find.link.wrapper_url,
         "attempts": record.get("attempts", 0), "last_status": record.get("status"),
+        "mirrors": record.get("mirrors"),
     }  # fmt: skip

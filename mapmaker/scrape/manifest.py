@@ -15,6 +15,7 @@ COLUMNS = (
 
 GAP_COLUMNS = (
     "picture_url", "map_id", "reason", "attempts", "last_status", "page_url", "wrapper_url",
+    "mirrors",
 )  # fmt: skip
 
 GAP_REASONS = {
@@ -38,6 +39,8 @@ GAP_REASONS = {
     "unsafe-name": "A member of the archive would be written outside the folder.",
     "bad-archive": "The ZIP file cannot be read, or unpacks to too much.",
     "bad-walls": "The walls that came with the picture could not be read; the picture is kept.",
+    "drift": "An archive has it only from another time than --drift allows.",
+    "digest": "The bytes are not those of which the archive's index has the SHA-1.",
     "no-entries": "The page was read and lists no map in any form we know.",
     "unreadable": "The file on this machine could not be read.",
     "no-training": "Its maker lets no net learn from it; `--with-refused` fetches it all the same.",

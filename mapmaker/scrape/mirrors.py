@@ -1,71 +1,176 @@
-"""Where a thing may come from, in order: the site itself, then the Wayback Machine."""
+"""Where a thing may come from, in order: the site itself, the Wayback Machine, further archives."""
 
-from collections.abc import Mapping
+import base64
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from mapmaker.scrape.answer import Answer, Refused
+from mapmaker.scrape.archives import WAYBACK, ToCapture, head_of
+from mapmaker.scrape.captures import Capture, CaptureIndex, on_host, when
 from mapmaker.scrape.store import Marks
 from mapmaker.scrape.web import Web
 
-WAYBACK = "https://web.archive.org/web/2016id_/"
 _FINAL = ("robots", "too-large")  # what the site refuses so, no copy of it is asked for
+_NEAR = "20160101000000"  # of several captures of a picture, unless its page is a capture itself
+_MOST_CAPTURES = 3
 
-
-class Wayback:
-    """Raw captures at web.archive.org, each with its Memento-Datetime."""
-
-    def owns(self, url: str) -> bool:
-        return urlsplit(url).hostname == "web.archive.org"
-
-    def leads(self, url: str, to: str, *, is_file: bool) -> None:
-        if urlsplit(to).hostname != "web.archive.org" or "id_/" not in to:
-            raise Refused("redirected", 302)
-
-    def admit(self, status: int, headers: Mapping[str, str]) -> None:
-        if "Memento-Datetime" not in headers:
-            raise Refused("not-found", status)
+T = TypeVar("T")
 
 
 class Mirrors:
-    """Asks the site, then the Wayback Machine for what the site no longer has."""
+    """Asks the site, then the archives for what the site no longer has.
+
+    What was refused everywhere is Refused with the site's reason; `mirrors` then says what the
+    archives answered, such as "wayback drift, wayback.archive-it.org not-found".
+    """
 
     def __init__(self, web: Web) -> None:
         self.web = web
+        self.index = CaptureIndex(web.source, web)
+        self.page_stamps: dict[str, str] = {}
 
     def page(self, url: str, marks: Marks = (None, None)) -> tuple[bytes, Answer]:
-        """Return a page's bytes, or none with status 304. Raises Refused, Halted."""
+        """Return a page's bytes, of captures the newest; none with status 304.
+
+        Raises Refused, Halted.
+        """
         try:
             return self.web.page(url, marks=marks)
         except Refused as lost:
-            if not self.web.config.asks_wayback or lost.reason in _FINAL:
+            if not self._may_ask_archives(lost):
                 raise
-            try:
-                body, answer = self.web.page(WAYBACK + url, Wayback())
-            except Refused as refused:
-                raise lost from refused
-            return body, _archived(url, answer)
+            said: list[str] = []
+            for name, route, digest in self._ways(url, said, is_file=False):
+                try:
+                    body, answer = self._page(route, digest)
+                except Refused as refused:
+                    said.append(f"{name} {refused.reason}")
+                    continue
+                self.page_stamps[url] = route.stamp
+                return body, replace(answer, url=url, served_by=name, capture=route.stamp)
+            lost.mirrors = _summary(said)
+            raise
 
-    def file(self, url: str, part: Path, *, live: bool = True) -> Answer:
-        """Write the file at `url` to `part` and onto the disk. Raises Refused, MissingPart, Halted.
+    def file(
+        self, url: str, part: Path, check: Callable[[], T], *, page_url: str = ""
+    ) -> tuple[Answer, T]:
+        """Write the file at `url` to `part` and onto the disk; return what came, and `check()`.
 
-        live=False asks the Wayback Machine alone.
+        check looks at `part` and raises Refused for what is no good; then the next mirror is asked.
+        page_url: of several captures, the one nearest to that page's is taken. Raises Refused,
+        MissingPart, Halted.
         """
-        lost = None
         try:
-            if live:
-                return self.web.file(url, part)
+            return self._checked(self.web.file(url, part), check)
         except Refused as refused:
-            if not self.web.config.asks_wayback or refused.reason in _FINAL:
+            if not self._may_ask_archives(refused):
                 raise
             lost = refused
+        said: list[str] = []
+        near = self.page_stamps.get(page_url, _NEAR)
+        for name, route, digest in self._ways(url, said, is_file=True, near=near):
+            try:
+                answer, facts = self._checked(self._file(route, digest, part), check)
+            except Refused as refused:
+                said.append(f"{name} {refused.reason}")
+                lost.again = lost.again or refused.again
+            else:
+                return replace(answer, url=url, served_by=name, capture=route.stamp), facts
+        lost.mirrors = _summary(said)
+        raise lost
+
+    def _checked(self, answer: Answer, check: Callable[[], T]) -> tuple[Answer, T]:
         try:
-            return _archived(url, self.web.file(WAYBACK + url, part, Wayback()))
+            return answer, check()
+        except Refused as bad:
+            bad.status, bad.attempts = answer.status, answer.attempts
+            raise
+
+    def _may_ask_archives(self, lost: Refused) -> bool:
+        return self.web.config.asks_wayback and lost.reason not in _FINAL
+
+    def _ways(
+        self, url: str, said: list[str], *, is_file: bool, near: str = _NEAR
+    ) -> Iterator[tuple[str, ToCapture, str]]:
+        """Yield (mirror's name, route, SHA-1 expected) of every copy there may be, the best first.
+
+        Adds to `said` what an index answers when there is none.
+        """
+        source, days = self.web.source, self.web.config.drift
+        try:
+            captures = _best_first(self.index.of(url, is_file=is_file), near if is_file else None)
         except Refused as refused:
-            raise (lost or refused) from refused
+            said.append(f"wayback {refused.reason}")
+            captures = []
+        if not captures and not said:
+            said.append("wayback not-found")
+        visited: set[str] = set()
+        for capture in captures[:_MOST_CAPTURES]:
+            route = ToCapture(source, WAYBACK, capture.stamp, capture.url, days)
+            if route.visited[0] not in visited:
+                yield "wayback", route, capture.digest
+                visited.update(route.visited)
+        for archive in source.archives:
+            base, stamp = archive.rstrip("/").rsplit("/", 1)
+            for host in self.index.hosts(url):
+                host = next((h for h in source.hosts if h == f"www.{host}"), host)
+                route = ToCapture(source, f"{base}/", stamp, on_host(url, host), days)
+                yield urlsplit(base).netloc, route, ""
+
+    def _page(self, route: ToCapture, digest: str) -> tuple[bytes, Answer]:
+        first = route.url
+        body, answer = self.web.page(route.address, route)
+        if route.onward(body, is_file=False):
+            body, answer = self.web.page(route.address, route)
+            if route.onward(body, is_file=False):
+                raise Refused("redirected", answer.status)
+        digest = self._digest(route, is_file=False, asked=digest if route.url == first else "")
+        # The index has the SHA-1 of what was sent; of a packed page we see what was in it.
+        if digest and not route.packed and sha1_of(body) != digest:
+            raise Refused("digest", answer.status)
+        return body, answer
+
+    def _file(self, route: ToCapture, digest: str, part: Path) -> Answer:
+        first = route.url
+        answer = self.web.file(route.address, part, route)
+        if route.onward(head_of(part), is_file=True):
+            answer = self.web.file(route.address, part, route)
+            if route.onward(head_of(part), is_file=True):
+                raise Refused("redirected", answer.status)
+        digest = self._digest(route, is_file=True, asked=digest if route.url == first else "")
+        if digest and sha1_of(part.read_bytes()) != digest:
+            raise Refused("digest", answer.status)
+        return answer
+
+    def _digest(self, route: ToCapture, *, is_file: bool, asked: str) -> str:
+        """Return the SHA-1 of the capture that a route ended at, else of the one asked for."""
+        known = self.index.of(route.url, is_file=is_file) if route.base == WAYBACK else ()
+        return next((c.digest for c in known if c.stamp == route.stamp), asked)
 
 
-def _archived(url: str, answer: Answer) -> Answer:
-    stamp = urlsplit(answer.url).path.split("/")[2].removesuffix("id_")
-    return replace(answer, url=url, served_by="wayback", capture=stamp)
+def sha1_of(data: bytes) -> str:
+    """Return SHA-1 as the index writes it, in base32."""
+    return base64.b32encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
+
+
+def _best_first(captures: list[Capture], near: str | None) -> list[Capture]:
+    """Order captures: whole ones, repetitions, redirects; within each by time.
+
+    The nearest to `near` first, or the newest when it is None.
+    """
+
+    def rank(capture: Capture) -> tuple[int, float]:
+        kind = 0 if capture.status == 200 else 1 if capture.status is None else 2
+        if near is None:
+            return kind, -capture.when.timestamp()
+        return kind, abs((capture.when - when(near)).total_seconds())
+
+    return sorted(captures, key=rank)
+
+
+def _summary(said: list[str]) -> str:
+    return ", ".join(dict.fromkeys(said))

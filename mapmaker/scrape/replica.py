@@ -14,16 +14,16 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from mapmaker.scrape.replica_art import file_bytes, zip_members
+from mapmaker.scrape.replica_captures import archived_reason, plant_kept
 from mapmaker.scrape.replica_faults import plant
 from mapmaker.scrape.replica_html import EMPTY_PAGE
-from mapmaker.scrape.replica_live import OLD, LiveSite
+from mapmaker.scrape.replica_live import LiveSite
 from mapmaker.scrape.replica_plan import HOSTS, File, Truth, plan_archive
 from mapmaker.scrape.replica_server import Log, Reply, Request, Server
+from mapmaker.scrape.replica_wayback import HOST, SECOND_HOST, WaybackMachine
 
-CAPTURE = "20160401000000"
 _KEPT_BYTES = 512_000_000
 
 
@@ -34,6 +34,8 @@ class ReplicaConfig:
     maps: good maps; faults: add the month of faults; drawn: floor plans (True) or plain patterns;
     robots: "open", "no-pictures" (Disallow: /dnd/), "closed", "missing" or "broken" (503);
     latency_s: before every answer; bytes_per_s: the speed of each connection (None: unlimited);
+    wayback: archives too, web.archive.org and wayback.archive-it.org, with captures of everything
+    and a month of files that only they have; most_rows: what their index gives at a time;
     any_host: answer whoever asks, by whatever Host, for tools that know no --via.
     """
 
@@ -46,6 +48,7 @@ class ReplicaConfig:
     latency_s: float = 0.0
     bytes_per_s: float | None = None
     wayback: bool = False
+    most_rows: int = 150_000
     any_host: bool = False
 
 
@@ -61,6 +64,8 @@ class Replica:
         self.truth: Truth = plan_archive(config.maps, config.seed, config.side_px)
         if config.faults:
             plant(self.truth, art=config.maps, side_px=config.side_px)
+        if config.faults and config.wayback:
+            plant_kept(self.truth, art=config.maps + 500, side_px=config.side_px)
         self._files: dict[str, File] | None = None
         self.robots = config.robots
         self.url = ""
@@ -70,6 +75,7 @@ class Replica:
         self._drawing = threading.Lock()
         self._server: Server | None = None
         self._live = LiveSite(self)
+        self.wayback = WaybackMachine(self, config.most_rows)
 
     def __enter__(self) -> Self:
         self._server = Server(self._answer, self.log).start()
@@ -114,10 +120,16 @@ class Replica:
         """Return the sha256 (hex) a whole copy of the file has."""
         return hashlib.sha256(self.bytes_of(file)).hexdigest()
 
-    def expected(self, dpi: str = "best") -> dict[str, str]:
+    def via(self, *, live: bool = True) -> str:
+        """Return what to give to --via; live=False leads the site's own hosts to a closed port."""
+        gone = "".join(f",{host}=http://127.0.0.1:9" for host in HOSTS)
+        return self.url if live else self.url + gone
+
+    def expected(self, dpi: str = "best", *, archives: bool = False) -> dict[str, str]:
         """Return path -> sha256 of every file that a scrape with --dpi must bring home.
 
-        A member of a ZIP file is `path#name`; a file that stands in for a missing one is there too.
+        archives: when what the site has lost may come from the archives. A member of a ZIP file is
+        `path#name`; a file that stands in for a missing one is there too.
         """
         good = {}
         for entry, file in self.truth.wanted(dpi):
@@ -125,7 +137,7 @@ class Replica:
                 for name, data in zip_members(file, self.config.drawn).items():
                     if name.startswith("maps/") and name.lower().endswith(".jpg"):
                         good[f"{file.path}#{name}"] = hashlib.sha256(data).hexdigest()
-            elif file.reason is None:
+            elif (archived_reason(file) if archives else file.reason) is None:
                 good[file.path] = self.sha256(file)
             else:
                 same = [f for f in entry.files if f.reason is None and f.variant == file.variant]
@@ -133,14 +145,14 @@ class Replica:
                 good |= {best.path: self.sha256(best)} if best else {}
         return good
 
-    def expected_gaps(self, dpi: str = "best") -> dict[str, str]:
+    def expected_gaps(self, dpi: str = "best", *, archives: bool = False) -> dict[str, str]:
         """Return path (or address, when it leaves the site) -> reason of every gap to be listed."""
         gaps = {}
         for _, file in self.truth.wanted(dpi):
             if file.behaviour == "zip":
                 gaps[f"{file.path}#../../escape.jpg"] = "unsafe-name"
-            elif file.reason:
-                gaps[file.url or file.path] = file.reason
+            elif reason := archived_reason(file) if archives else file.reason:
+                gaps[file.url or file.path] = reason
         if self.truth.oddities:
             gaps[EMPTY_PAGE] = "no-entries"
         return gaps
@@ -151,22 +163,9 @@ class Replica:
 
     def _answer(self, reply: Reply, tries: int) -> None:
         host = reply.headers.get("Host", "")
-        if host == "web.archive.org":
-            self._archived(reply)
+        if host in (HOST, SECOND_HOST) and self.config.wayback:
+            self.wayback.answer(reply, tries)
         elif host in HOSTS or self.config.any_host:
             self._live.answer(reply, tries)
         else:
             reply.say(400, b"no such host here")
-
-    def _archived(self, reply: Reply) -> None:
-        """The Wayback Machine: a partial time stamp leads to the capture, which is the raw file."""
-        stamp, _, url = reply.path.removeprefix("/web/").partition("id_/")
-        file = self.files.get(urlsplit(url).path)
-        lost = file is not None and file.reason in ("not-found", "not-a-picture")
-        if not self.config.wayback or file is None or not lost:
-            reply.say(404, b"")
-        elif stamp != CAPTURE:
-            reply.say(302, b"", {"Location": f"http://web.archive.org/web/{CAPTURE}id_/{url}"})
-        else:
-            said = {"Content-Type": "image/jpeg", "Memento-Datetime": OLD}
-            reply.say(200, self.bytes_of(file), said)

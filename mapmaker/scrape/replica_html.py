@@ -1,5 +1,6 @@
 """The replica's pages, in the hand of the old site: tables, tags left open, windows-1252."""
 
+from dataclasses import replace
 from datetime import date
 from html import escape
 from urllib.parse import quote
@@ -12,19 +13,25 @@ THUMBNAIL = "/dnd/images/mapofweek_thumbs/small.gif"
 SYMBOL = "/dnd/images/symbol/x.gif"
 
 
-def page_of(truth: Truth, address: str) -> bytes | None:
-    """Return the page at a path and query, as windows-1252 bytes, or None."""
+def page_of(truth: Truth, address: str, entries: int = 0) -> bytes | None:
+    """Return the page at a path and query, as windows-1252 bytes, or None.
+
+    entries: the page as it was when it had so many entries (0: all), or the archive so many months.
+    """
     article, _, twin = address.partition("&pf=")
     name = article.removeprefix("/default.asp?x=dnd/")
     if name == article:
         return None
     if name == "mwa/archiveall":
-        html = _archive(truth, truth.months, "Map-A-Week Archives", top=True)
+        months = truth.months[: entries or None]
+        html = _archive(truth, months, "Map-A-Week Archives", top=True)
     elif name.startswith("mwa/archive"):
         months = [m for m in truth.months if str(m.year) == name[-4:]]
         html = _archive(truth, months, f"Archive {name[-4:]}", top=False) if months else None
     else:
         month = next((m for m in truth.months if name == f"mw/{m.name}"), None)
+        if month and entries:  # the page grew downwards by a week at a time
+            month = replace(month, entries=month.entries[-entries:])
         html = _month(truth, month, plain=bool(twin)) if month else None
     if address.startswith(EMPTY_PAGE):
         html = SOFT_404

@@ -16,6 +16,7 @@ ROOT = "/dnd/images/mapofweek"
 _FIRST_MONTHS = [(2003, 10, "a"), (2001, 2, "x"), (2002, 12, "a"), (2007, 4, "a"), (2004, 2, "a"),
                  (2003, 12, "a"), (2000, 9, "x"), (2007, 6, "a")]  # fmt: skip
 FAULT_MONTH = (2005, 5)
+KEPT_MONTH = (2006, 2)
 _SCALES = {72: 1.0, 150: 1.08, 300: 1.2, None: 1.0}  # moderate: these are drawn on demand
 VARIANT = 10_000  # added to a picture's number: the same plan in another dress
 _NAMES = [
@@ -35,6 +36,7 @@ class File:
 
     behaviour "good" is served plainly; `reason` is the gap expected of it (None: it must arrive).
     style: dpi, paren, size-first or variant: the words of its link. link: how its address is set.
+    kept: how archives keep it (`replica_captures.KEPT`).
     """
 
     path: str
@@ -51,6 +53,7 @@ class File:
     reason: str | None = None
     mode: str = "RGB"
     url: str | None = None
+    kept: str = "good"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +222,7 @@ def _months(count: int) -> list[tuple[int, int, str]]:
     every = [
         (y, m, "x" if y < 2002 else "a")
         for y in range(2000, 2008) for m in range(1, 13)
-        if (2000, 8) <= (y, m) <= (2007, 6) and (y, m) != FAULT_MONTH
+        if (2000, 8) <= (y, m) <= (2007, 6) and (y, m) not in (FAULT_MONTH, KEPT_MONTH)
     ]  # fmt: skip
     rest = [m for m in every if m not in _FIRST_MONTHS]
     random.Random(7).shuffle(rest)

@@ -15,8 +15,13 @@ class Route(Protocol):
         """True for an address of a host this route may ask."""
         ...
 
-    def leads(self, url: str, to: str, *, is_file: bool) -> None:
-        """Raise Refused when a redirect from `url` to `to` does not lead to the same thing."""
+    def leads(self, url: str, to: str, *, is_file: bool) -> str:
+        """Return where to go when `url` redirects to `to`. Raises Refused for another thing."""
+        ...
+
+    def returns(self, to: str) -> bool:
+        """True when a redirect may lead to `to`, where we have been before."""
+        ...
 
     def admit(self, status: int, headers: Mapping[str, str]) -> None:
         """Raise Refused when an answer with status 200 is not the thing, before its body is read.
@@ -34,13 +39,17 @@ class Live:
     def owns(self, url: str) -> bool:
         return refuse(self.source, url) is None
 
-    def leads(self, url: str, to: str, *, is_file: bool) -> None:
+    def leads(self, url: str, to: str, *, is_file: bool) -> str:
         if refuse(self.source, to) or unwrap(self.source, to) is not None:
             raise Refused("redirected", 302)
         if is_file and not any(p.search(path_and_query(to)) for p in self.source.pictures):
             raise Refused("redirected", 302)
         if not is_file and not self._is_page(url, to):
             raise Refused("redirected", 302)
+        return to
+
+    def returns(self, to: str) -> bool:
+        return False
 
     def _is_page(self, url: str, to: str) -> bool:
         """True when `to` is the page at `url` on another host, or one the card leads to as well."""

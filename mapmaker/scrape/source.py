@@ -100,6 +100,11 @@ class Source:
         "path of a redirector: links are taken out of it, it is never asked", None
     )
     wrapper_parameter: str = key("the redirector's parameter that holds the address", "url")
+    archives: tuple[str, ...] = key(
+        "where else copies of the site are, after web.archive.org: collection and year, such as "
+        "https://wayback.archive-it.org/1213/2009",
+        (),
+    )
     max_pages: int = key("read no more pages than this", 1000)
     max_jobs: int | None = key("connections at the same time, at most, whatever --jobs says", None)
     interface: str | None = key(
@@ -161,6 +166,10 @@ def source_from(name: str, table: Mapping[str, Any], where: str) -> Source:
     if source.kind == "json" and not (source.items.picture or source.items.html):
         hint = "[items] needs `picture` or `html`: the path to an item's files."
         raise BadConfig(f"{where}: kind is json, but [items] names no files.", hint=hint)
+    for url in source.archives:
+        if not re.fullmatch(r"https?://[\w.-]+(/[\w.-]+)*/\d{4,14}", url):
+            hint = "It must end in a year: https://wayback.archive-it.org/1213/2009."
+            raise BadConfig(f"{where} names the archive {url!r}.", hint=hint)
     if source.list is not None:
         return _with_list(source, where)
     for key_name in ("start", "hosts"):

@@ -158,7 +158,7 @@ class Web:
                     except Stale:
                         ask.store.forget()
                         raise
-            if to in seen:
+            if to in seen and not ask.route.returns(to):
                 break
             self._may_ask(to)
             seen.add(to)
@@ -171,11 +171,9 @@ class Web:
         if response.status not in _MOVED or not location:
             return None
         try:
-            to = urljoin(url, location.strip())
-            ask.route.leads(url, to, is_file=ask.is_file)
+            return ask.route.leads(url, urljoin(url, location.strip()), is_file=ask.is_file)
         except ValueError as error:
             raise Refused("redirected", response.status, final=True) from error
-        return to
 
     def _may_lead(self, route: Route, url: str, to: str) -> bool:
         try:
@@ -276,9 +274,13 @@ class _Anywhere:
     def owns(self, url: str) -> bool:
         return urlsplit(url).netloc == self.netloc or self.live.owns(url)
 
-    def leads(self, url: str, to: str, *, is_file: bool) -> None:
+    def leads(self, url: str, to: str, *, is_file: bool) -> str:
         if not self.owns(to):
             raise Refused("redirected", 302)
+        return to
+
+    def returns(self, to: str) -> bool:
+        return True
 
     def admit(self, status: int, headers: Mapping[str, str]) -> None:
         """Every answer counts."""
