@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,50 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def move_inside(here: Path, root: Path, file: str) -> None:
+    """Give `here` the place root/file and sync it, folders made on the way; no link is followed.
+
+    file has slashes. Raises UnsafeInput when it leads out of `root`, by `..` or by a link.
+    """
+    *folders, name = file.split("/")
+    if {"", ".", ".."} & {*folders, name}:
+        raise UnsafeInput(f"{file} is no place inside {root}.")
+    handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for folder in folders:
+            with suppress(FileExistsError):
+                os.mkdir(folder, dir_fd=handle)
+            try:
+                inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise
+                hint = "Put a folder in its place, and what it led to back into it."
+                raise UnsafeInput(
+                    f"{folder} in {root} is a link or no folder.", hint=hint
+                ) from error
+            os.close(handle)
+            handle = inner
+        os.replace(here, name, dst_dir_fd=handle)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def refuse_links(root: Path, names: Iterable[str]) -> None:
+    """Raise UnsafeInput when one of `names` in `root`, or something in it, is a link.
+
+    Where we write, a link would lead our bytes elsewhere.
+    """
+    for name in names:
+        path = root / name
+        inside = path.iterdir() if path.is_dir() and not path.is_symlink() else ()
+        for there in (path, *inside):
+            if there.is_symlink():
+                hint = "Put the thing itself in its place; nothing is written through links."
+                raise UnsafeInput(f"{there} is a link.", hint=hint)
 
 
 def need_room(folder: Path, wanted_bytes: int) -> None:

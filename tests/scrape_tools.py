@@ -43,4 +43,4 @@ def gaps(workspace) -> dict[str, str]:
 
 def pictures_on_disk(workspace) -> dict[str, str]:
     root = workspace.dataset(NAME).root
-    return {p.name: sha256_of(p) for p in (root / "pictures").iterdir()}
+    return {p.name: sha256_of(p) for p in (root / "pictures").rglob("*.*")}

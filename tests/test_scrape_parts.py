@@ -210,8 +210,8 @@ def test_a_file_name_is_safe_whatever_the_page_says(variant):
     """Names hold letters, digits, dashes and underscores, whatever the variant is called."""
     stem = file_stem(find(300, variant=variant), "0" * 64)
 
-    assert set(stem) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_")
-    assert len(stem) < 200 and stem.endswith("_300dpi_00000000")
+    assert set(stem) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_/") and stem.count("/") == 1
+    assert len(stem) <= 115 and stem.endswith("_300dpi_00000000")
 
 
 def test_rows_refuse_what_is_not_documented():

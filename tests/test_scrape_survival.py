@@ -119,15 +119,15 @@ def test_a_full_disk_is_said_once_and_keeps_what_is_there(workspace, fresh, monk
     from mapmaker.scrape import ledger
 
     placed = []
-    rename = ledger.Ledger._rename
+    move = ledger.move_inside
 
-    def full(self, here, there):
+    def full(here, root, file):
         if len(placed) == 2:
             raise OSError(28, "No space left on device")
-        placed.append(there)
-        rename(self, here, there)
+        placed.append(file)
+        move(here, root, file)
 
-    monkeypatch.setattr(ledger.Ledger, "_rename", full)
+    monkeypatch.setattr(ledger, "move_inside", full)
     with pytest.raises(MissingPart, match="disk is full"):
         run(workspace, fresh, jobs=1)
     monkeypatch.undo()

@@ -1,10 +1,15 @@
 """Which of a map's files to fetch: the resolution a person asked for, and what to fall back on."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mapmaker.scrape.grammar import Find, slug
 
+MAX_NAME_BYTES = 120
+_MOST_ID = 71  # a date and 60 characters of title
+_STRANGE = re.compile(r"[^a-z0-9_-]+")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LOSSLESS = ("TIF", "TIFF", "PNG", "BMP")
 
 
@@ -40,16 +45,19 @@ def choose(finds: Iterable[Find], dpi: str, limit: int | None = None) -> list[Wa
 
 
 def file_stem(find: Find, sha256: str) -> str:
-    """Return a picture's file name without suffix: date_title[_variant][_dpi]_hash.
+    """Return where a picture goes, without suffix: year/date_title[_variant][_dpi]_hash.
 
-    Built from slugs and hexadecimal digits alone, so no page can write outside the folder.
+    Lower-case ASCII letters, digits, dashes and underscores behind a folder of four digits or
+    `undated`, so no page can write anywhere else, whatever it calls its maps; with a suffix at most
+    MAX_NAME_BYTES. The manifest says which address came to which name.
     """
-    parts = [find.map_id]
-    if find.variant and (variant := slug(find.variant)):
-        parts.append(variant)
-    if find.dpi:
-        parts.append(f"{find.dpi}dpi")
-    return "_".join([*parts, sha256[:8]])
+    folder = find.date[:4] if find.date and _DAY.fullmatch(find.date) else "undated"
+    end = f"_{find.dpi}dpi" if find.dpi and 0 < find.dpi < 100_000 else ""
+    end += f"_{sha256[:8]}"
+    name = _STRANGE.sub("-", find.map_id.lower()).strip("-_")[:_MOST_ID] or "untitled"
+    room = MAX_NAME_BYTES - len(f"{folder}/{name}_{end}.webp")
+    variant = slug(find.variant or "")[: max(0, room)].rstrip("-")
+    return f"{folder}/{name}{'_' if variant else ''}{variant}{end}"
 
 
 def _pick(pictures: list[Find], dpi: str) -> list[Wanted]:

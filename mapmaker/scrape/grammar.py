@@ -5,12 +5,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from mapmaker.scrape.links import Link, identity, page_address, path_and_query, read_link
 from mapmaker.scrape.optout import page_evidence
 from mapmaker.scrape.page import Anchor, Line, read_page
 from mapmaker.scrape.source import Source
 
+_DATE = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _UNITS = {"k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2}
 
 
@@ -139,6 +141,16 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.replace("'", "")).strip("-")[:60].rstrip("-")
 
 
+def day_in(text: str | None) -> str | None:
+    """Return the first ISO date in a text, or None."""
+    for found in _DATE.finditer(text or ""):
+        try:
+            return date(*map(int, found.groups())).isoformat()
+        except ValueError:
+            continue
+    return None
+
+
 def _first(patterns: Iterable[re.Pattern[str]], text: str) -> re.Match[str] | None:
     return next((m for p in patterns if (m := p.search(text))), None)
 
@@ -229,7 +241,7 @@ def _finds(source: Source, page_url: str, entry: _Map) -> list[Find]:
     found = []
     for file in entry.files:
         link, said = file.link, file.said
-        date = entry.date or _date(source, page_url, link.url, entry)
+        day = day_in(entry.date) or _date(source, page_url, link.url, entry)
         name = slug(entry.title or "") or slug(path_and_query(link.url).rsplit("/", 1)[-1])
         dpi = said.get("dpi") or _group(source.entry.dpi, link.url, "dpi")
         size = said.get("size")
@@ -241,8 +253,8 @@ def _finds(source: Source, page_url: str, entry: _Map) -> list[Find]:
         prose = _first(source.entry.cartographer, words or "")
         found.append(
             Find(
-                link=link, page_url=page_url, map_id=f"{date or 'undated'}_{name or 'untitled'}",
-                date=date, title=entry.title, description=words, theme=entry.theme,
+                link=link, page_url=page_url, map_id=f"{day or 'undated'}_{name or 'untitled'}",
+                date=day, title=entry.title, description=words, theme=entry.theme,
                 cartographer=entry.cartographer or (prose["name"] if prose else None),
                 dpi=int(dpi) if dpi else None, variant=said.get("variant"),
                 declared_bytes=declared, format=(said.get("format") or "").upper() or None,

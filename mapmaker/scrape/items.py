@@ -4,19 +4,17 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from bs4 import BeautifulSoup
 
-from mapmaker.scrape.grammar import Find, Page, slug
+from mapmaker.scrape.grammar import Find, Page, day_in, slug
 from mapmaker.scrape.links import Link, path_and_query, read_link, refuse
 from mapmaker.scrape.source import AI_CHOICES, Items, Source
 
 _CC = re.compile(r"(?i)^cc[ -]((?:by|nc|sa|nd)(?:[ -](?:by|nc|sa|nd))*)[ -](\d\.\d)(?: .*)?$")
 _CC0 = re.compile(r"(?i)^cc[ -]?0(?:[ -]1\.0)?$")
-_DATE = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 _LONGEST, _LONGEST_TERMS = 2_000, 20_000  # characters of a text
 
@@ -63,16 +61,6 @@ def distinct_id(title: str | None, mark: str) -> str:
     """Return a map's name that no other has: its title's words, then six digits of its mark."""
     tail = hashlib.sha256(mark.encode()).hexdigest()[:6]
     return f"{slug(title or '')[:50].rstrip('-') or 'untitled'}-{tail}"
-
-
-def day_in(text: str | None) -> str | None:
-    """Return the first ISO date in a text, or None."""
-    for found in _DATE.finditer(text or ""):
-        try:
-            return date(*map(int, found.groups())).isoformat()
-        except ValueError:
-            continue
-    return None
 
 
 def plain_text(value: object, longest: int = _LONGEST) -> str | None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mapmaker.files import read_lines, sha256_of, speaking_of, sync, write_lines
+from mapmaker.files import move_inside, read_lines, sha256_of, speaking_of, write_lines
 from mapmaker.scrape.check import SUFFIX
 from mapmaker.workspace import Dataset
 
@@ -91,7 +91,7 @@ class Ledger:
             full["fetched_at"] = datetime.now(UTC).isoformat(timespec="seconds")
             self._append(full)
             if part is not None:
-                self._rename(part, self.dataset.root / full["file"])
+                move_inside(part, self.dataset.root, full["file"])
             self._whole[full["key"]] = True
         return full
 
@@ -102,7 +102,7 @@ class Ledger:
             old = self.dataset.root / record["file"]
             for twin in [r for r in self._records.values() if r.get("sha256") == record["sha256"]]:
                 self._append({**twin, "file": file})
-            self._rename(old, self.dataset.root / file)
+            move_inside(old, self.dataset.root, file)
         return self._records[record["key"]]
 
     def _append(self, record: Record) -> None:
@@ -120,11 +120,6 @@ class Ledger:
         if "sha256" in record:
             self._by_sha[record["sha256"]] = record
 
-    def _rename(self, here: Path, there: Path) -> None:
-        there.parent.mkdir(parents=True, exist_ok=True)
-        here.replace(there)
-        sync(there.parent)
-
     def _is_whole(self, record: Record) -> bool:
         path = self.where(record)
         if path is None:
@@ -138,7 +133,7 @@ class Ledger:
 
     def _adopt(self, record: Record) -> bool:
         """Find a file with these bytes under another name of the folder."""
-        for path in sorted(self.dataset.pictures.glob(f"*_{record['sha256'][:8]}.*")):
+        for path in sorted(self.dataset.pictures.rglob(f"*_{record['sha256'][:8]}.*")):
             same = path.stat().st_size == record["bytes"] and sha256_of(path) == record["sha256"]
             if same:
                 file = path.relative_to(self.dataset.root).as_posix()

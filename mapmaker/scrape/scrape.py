@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mapmaker.events import Done, Event, Note, Step
-from mapmaker.files import speaking_of
+from mapmaker.files import refuse_links, speaking_of
 from mapmaker.scrape.choose import Wanted, choose, file_stem
 from mapmaker.scrape.config import ScrapeConfig, check_contact
 from mapmaker.scrape.crew import work_through
@@ -68,6 +68,7 @@ def _scrape(
 
     # The pictures.
     parts = dataset.root / "parts"
+    refuse_links(dataset.root, ("pictures", "parts", dataset.fetch_log.name))
     with speaking_of(parts):
         dataset.pictures.mkdir(parents=True, exist_ok=True)
         parts.mkdir(exist_ok=True)
@@ -129,7 +130,7 @@ def _settle(
     rows = []
     for sha, (find, record) in first.items():
         stem = file_stem(find, sha)
-        named = record["file"].rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        named = record["file"].removeprefix("pictures/").rsplit(".", 1)[0]
         if named != stem and (dataset.root / record["file"]).is_file():
             record = ledger.move(record, stem)
         rows.append(_row(source, find, record, sorted(others[sha])))

@@ -71,7 +71,8 @@ def unpack(path: Path, member: zipfile.ZipInfo, part: Path) -> tuple[int, str]:
 def _is_picture(member: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(member.filename.replace("\\", "/"))
     hidden = any(p.startswith((".", "__MACOSX")) and p != ".." for p in path.parts)
-    return not member.is_dir() and not hidden and path.suffix.lower() in _PICTURES
+    # Not is_dir(): it stumbles over a name that is empty, as one that begins with NUL is.
+    return not member.filename.endswith("/") and not hidden and path.suffix.lower() in _PICTURES
 
 
 def _escapes(name: str) -> bool:

@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mapmaker.errors import BadConfig
-from mapmaker.scrape.grammar import Find, Page, slug
-from mapmaker.scrape.items import day_in, distinct_id, plain_text, spdx
+from mapmaker.scrape.grammar import Find, Page, day_in, slug
+from mapmaker.scrape.items import distinct_id, plain_text, spdx
 from mapmaker.scrape.links import Link, identity, is_private, read_link
 from mapmaker.scrape.source import AI_CHOICES, Source
 
