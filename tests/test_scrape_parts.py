@@ -4,8 +4,6 @@ import io
 import threading
 import time
 import zipfile
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import numpy as np
 import pytest
@@ -19,7 +17,7 @@ from mapmaker.scrape.crew import work_through
 from mapmaker.scrape.grammar import Find
 from mapmaker.scrape.links import Link
 from mapmaker.scrape.manifest import gap, row
-from mapmaker.scrape.manners import Halted, Manners, retry_after_s
+from mapmaker.scrape.manners import Halted, Manners
 from mapmaker.scrape.unzip import picture_members, unpack
 from mapmaker.scrape.web import user_agent
 
@@ -124,16 +122,6 @@ def test_a_zip_that_is_none_or_too_much_is_refused(tmp_path, case):
                 raise member
 
     assert error.value.reason == "bad-archive"
-
-
-def test_retry_after_is_read_as_seconds_and_as_a_date():
-    """Both forms of the header count, nonsense does not, the past is now."""
-    soon = datetime.now(UTC) + timedelta(seconds=30)
-
-    assert retry_after_s("7") == 7
-    assert 25 < retry_after_s(format_datetime(soon, usegmt=True)) <= 30
-    assert retry_after_s("Fri, 31 Dec 1999 23:59:59 GMT") == 0
-    assert retry_after_s("soon") is None and retry_after_s(None) is None
 
 
 def test_a_held_host_is_left_alone_by_all_threads():

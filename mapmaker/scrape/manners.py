@@ -32,6 +32,7 @@ class _Pace:
 
     step_s: float
     next_at: float = 0.0
+    taken_at: float | None = None  # the last turn that was used
     first_at: float | None = None
     turns: int = 0
 
@@ -89,6 +90,7 @@ class Manners:
             self.sleep(0)
             with host.lock:
                 if host.holds == holds:
+                    pace.taken_at = at
                     return
 
     def delay(self, url: str, seconds: float) -> None:
@@ -114,7 +116,9 @@ class Manners:
             host.held_until = max(host.held_until, now + held_s)
             host.holds += 1
             for each in host.paces.values():
-                each.next_at = host.held_until
+                step_s = max(each.step_s * host.slower, host.delay_s)
+                used_at = now if each.taken_at is None else each.taken_at
+                each.next_at = max(host.held_until, used_at + step_s)
 
     def _slow_down(self, host: _Host, pace: _Pace, now: float) -> None:
         if pace.step_s:
