@@ -309,6 +309,6 @@ def test_a_killed_run_fetches_at_most_64_kib_of_a_file_again(tmp_path):
     assert done.returncode == 0, done.stderr
     (request,) = [r for r in server.log.requests if r.path == "/map.jpg"]
     assert request.sent_bytes <= len(data) - had + OVERLAP
-    (picture,) = folder.glob("pictures/*.jpg")
+    (picture,) = folder.glob("pictures/**/*.jpg")
     assert picture.read_bytes() == data
     assert not (folder / "parts").exists()

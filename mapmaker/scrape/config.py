@@ -58,6 +58,7 @@ class ScrapeConfig:
     max_page_bytes: int = 20_000_000
     max_file_s: float = 120.0
     min_bytes_per_s: float = 1000.0
+    window_s: float = 30.0  # over which min_bytes_per_s must be reached
     min_free_bytes: int = 200_000_000
 
     def __post_init__(self) -> None:
@@ -75,7 +76,7 @@ class ScrapeConfig:
             check_origin(origin)
         for origin in self.allowed_origins:
             check_origin(f"http://{origin}", "allow_host")
-        for name in ("timeout_s", "backoff_s", "max_file_s"):
+        for name in ("timeout_s", "backoff_s", "max_file_s", "window_s"):
             if getattr(self, name) <= 0:
                 raise BadConfig(f"{name} is {getattr(self, name)}.", hint="It must be above 0.")
         for name in ("tries", "max_file_bytes", "max_page_bytes"):

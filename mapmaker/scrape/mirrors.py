@@ -142,7 +142,7 @@ class Mirrors:
             if route.onward(head_of(part), is_file=True):
                 raise Refused("redirected", answer.status)
         digest = self._digest(route, is_file=True, asked=digest if route.url == first else "")
-        if digest and sha1_of(part.read_bytes()) != digest:
+        if digest and _sha1_of_file(part) != digest:
             raise Refused("digest", answer.status)
         return answer
 
@@ -155,6 +155,11 @@ class Mirrors:
 def sha1_of(data: bytes) -> str:
     """Return SHA-1 as the index writes it, in base32."""
     return base64.b32encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
+
+
+def _sha1_of_file(path: Path) -> str:
+    with path.open("rb") as file:  # it may be large: never all of it at once
+        return base64.b32encode(hashlib.file_digest(file, "sha1").digest()).decode()
 
 
 def _best_first(captures: list[Capture], near: str | None) -> list[Capture]:

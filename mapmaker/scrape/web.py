@@ -69,9 +69,8 @@ class Web:
             self._read_robots, self.manners.delay, self.agent, ignore=config.ignore_robots
         )
         guard = Guard([*config.allowed_origins, *map(_origin, self.via.values())], internet)
-        window_s = min(30.0, config.max_file_s)
-        floor = int(config.min_bytes_per_s * window_s)
-        patience = Patience(halt, config.timeout_s, config.max_file_s, floor, window_s)
+        floor = int(config.min_bytes_per_s * config.window_s)
+        patience = Patience(halt, config.timeout_s, config.max_file_s, floor, config.window_s)
         self.pipes = Pipes(guard, patience, config.jobs)
         self.requests = 0
         self._lock = threading.Lock()
