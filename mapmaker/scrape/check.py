@@ -1,6 +1,7 @@
 """Whether a file is the whole picture it claims to be, and the facts the manifest keeps of it."""
 
 import functools
+import io
 import warnings
 from pathlib import Path
 
@@ -10,12 +11,15 @@ from PIL import Image
 
 from mapmaker.errors import UnsafeInput
 from mapmaker.picture import FORMATS, MAX_PIXELS, open_picture
+from mapmaker.scrape.whole import coded_end, is_whole
 
 STUB_PX = 16
+STUB_BYTES = 500  # "picture not available" in a few bytes; no map of that side is so small
 SUFFIX = {
     "JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif", "GIF": ".gif", "BMP": ".bmp",
 }  # fmt: skip
-_TAIL = 65_536
+_LATE_BYTES = 4  # coded data that a sound JPEG needs to its end, and may have too much of
+_SENTINELS = (77, 178, 13, 240), (201, 6, 91, 128)
 
 
 class NotGood(Exception):
@@ -26,7 +30,7 @@ class NotGood(Exception):
         self.reason = reason
 
 
-def picture_facts(path: Path) -> dict[str, object]:
+def picture_facts(path: Path, least_bytes: int = STUB_BYTES) -> dict[str, object]:
     """Return width, height, mode, format and phash (16 hex digits) of a picture read to its end.
 
     Raises NotGood: not-a-picture, too-many-pixels (from the header, before a pixel is decoded),
@@ -41,14 +45,15 @@ def picture_facts(path: Path) -> dict[str, object]:
         with image:
             if image.width * image.height > MAX_PIXELS:
                 raise NotGood("too-many-pixels")
-            if min(image.size) < STUB_PX:
+            if min(image.size) < STUB_PX or path.stat().st_size < least_bytes:
                 raise NotGood("stub")
             mode, kind = image.mode, str(image.format)
             try:
-                image.load()
-                # A row of a broken JPEG may decode to grey without complaint; its end mark is gone.
-                if not _is_closed(path, kind):
+                if not is_whole(path, kind):
                     raise NotGood("corrupt")
+                if kind == "JPEG":
+                    image = _drawn_to_its_end(path)
+                image.load()
                 grey = _grey(image, path)
             except (OSError, ValueError, SyntaxError, TypeError, EOFError, MemoryError) as error:
                 raise NotGood("corrupt") from error
@@ -79,27 +84,67 @@ def _waves() -> NDArray[np.float64]:
     return np.cos(np.pi * k * (2 * n + 1) / 64)
 
 
+class _Feed(io.BytesIO):
+    """A JPEG handed to its decoder in three parts, so that the last row tells when it was drawn.
+
+    Before the last bytes of coded data came, the row must be missing: else the data is too long.
+    After them, and before the end mark, it must be there: else the decoder, which fills rows up
+    at an end mark without a word, would draw what never came. Both mean lost or foreign bytes.
+    """
+
+    def __init__(self, data: bytes, end: int, sentinel: tuple[int, ...]) -> None:
+        super().__init__(data)
+        self.image: Image.Image | None = None  # once its head was read
+        self.end, self.sentinel, self.stage = end, sentinel, 0
+        self.early = self.late = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.image is None:
+            return super().read(size)
+        if self.stage == 0:
+            self.stage, at = 1, self.tell()
+            bands = len(self.image.getbands())
+            self.image.im.paste(self.sentinel[:bands], self._last_row(self.image))
+            return super().read(max(0, self.end - _LATE_BYTES - at))
+        if self.stage == 1:
+            self.stage, self.early = 2, self._is_drawn(self.image)
+            return super().read(self.end - self.tell()) + bytes(16)
+        if self.stage == 2:
+            self.stage, self.late = 3, not self._is_drawn(self.image)
+        return super().read(size)
+
+    def _last_row(self, image: Image.Image) -> tuple[int, int, int, int]:
+        width, height = image.size
+        return 0, height - 1, width, height
+
+    def _is_drawn(self, image: Image.Image) -> bool:
+        row = image.im.crop(self._last_row(image))
+        bands = (row.getband(n).getextrema() for n in range(row.bands))
+        return any(b != (s, s) for b, s in zip(bands, self.sentinel, strict=False))
+
+
+def _drawn_to_its_end(path: Path) -> Image.Image:
+    """Return a JPEG, drawn. Raises NotGood when its coded data is too short or too long for it."""
+    data = path.read_bytes()
+    end = coded_end(data)
+    if end is None:
+        return Image.open(io.BytesIO(data), formats=("JPEG",))
+    image = None
+    for sentinel in _SENTINELS:  # a last row may happen to be of the first one's colour
+        feed = _Feed(data, end, sentinel)
+        image = Image.open(feed, formats=("JPEG", "MPO"))
+        feed.image = image
+        image.load()
+        if feed.early or feed.stage < 2:  # it was done before it had asked for the rest
+            break
+        if not feed.late:
+            return image
+    raise NotGood("corrupt")
+
+
 def _grey(image: Image.Image, path: Path) -> Image.Image:
     plain = image.mode in ("1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr")
     return (image if plain else open_picture(path)).convert("L")
-
-
-def _is_closed(path: Path, kind: str) -> bool:
-    """True when the file ends as its format ends; Pillow forgives a missing end."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(16)
-        file.seek(max(0, size - _TAIL))
-        tail = file.read()
-    if kind in ("JPEG", "MPO"):
-        return b"\xff\xd9" in tail
-    if kind == "PNG":
-        return b"IEND\xae\x42\x60\x82" in tail
-    if kind == "GIF":
-        return b"\x3b" in tail[-16:]
-    if kind == "WEBP":
-        return size >= int.from_bytes(head[4:8], "little") + 8
-    return True
 
 
 def has_magic(path: Path) -> bool:

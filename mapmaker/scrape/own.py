@@ -167,7 +167,7 @@ def _take(run: _Run, given: Given) -> None:
             part.parent.mkdir(parents=True, exist_ok=True)
         uvtt = _copy(run, given, part)
         sha = sha256_of(part)
-        facts = picture_facts(part)
+        facts = picture_facts(part, least_bytes=0)
         if run.removed.refuses(sha, part):
             raise NotGood("removed")
         facts["ai_metadata"] = against_in_file(part) or ""
