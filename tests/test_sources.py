@@ -138,6 +138,16 @@ def test_commons_is_asked_again_while_its_databases_lag(workspace, tmp_path):
     assert all(q.query["gcmtitle"] == "Category:Old_maps" for q in questions)
 
 
+def test_a_file_that_is_not_what_commons_says_is_refused(workspace, tmp_path):
+    """Its SHA-1 is held against the API's: a whole picture, but another one."""
+    card = copied(tmp_path, "commons", ("Category:NAME", "Category:Old_maps"))
+    with Commons([("A.jpg", CC0), ("B.jpg", CC0)], lies="B.jpg") as site:
+        done = run(workspace, card, site, tries=2)
+
+    assert refused(workspace, "my-commons") == {"B.jpg": "digest"}
+    assert done.data["pictures"] == 1 and done.exit_code == 4
+
+
 LIST = """\ufeffurl;title;licence;ai_training;date;dpi
 # a remark
 https://a.example.org/m/mill.jpg;The Old Mill;CC BY 4.0;yes;2024-03-01;150

@@ -92,8 +92,9 @@ class Fetcher:
         answer = None
         try:
             answer, facts = self.mirrors.file(
-                find.link.url, part, lambda: _good(picture_facts, part), page_url=find.page_url
-            )
+                find.link.url, part, lambda: _good(lambda p: _facts(find, p), part),
+                page_url=find.page_url,
+            )  # fmt: skip
             record = {**_record(find, key, answer), **self._checked(part, answer.sha256), **facts}
             placed = self.ledger.place(part, file_stem(find, answer.sha256), record)
             discard(part)
@@ -197,6 +198,15 @@ class Fetcher:
 def _member(find: Find, name: str) -> Find:
     """Return the find of one picture in a ZIP file: its own name tells it from the others."""
     return replace(find, variant=PurePosixPath(name).stem)
+
+
+def _facts(find: Find, part: Path) -> dict[str, object]:
+    """Return a picture's facts. Raises NotGood, also for bytes whose SHA-1 is not the source's."""
+    if find.sha1:
+        with part.open("rb") as file:
+            if hashlib.file_digest(file, "sha1").hexdigest() != find.sha1:
+                raise NotGood("digest")
+    return picture_facts(part)
 
 
 def _good(look: Callable[[Path], T], part: Path) -> T:

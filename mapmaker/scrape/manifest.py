@@ -40,7 +40,7 @@ GAP_REASONS = {
     "bad-archive": "The ZIP file cannot be read, or unpacks to too much.",
     "bad-walls": "The walls that came with the picture could not be read; the picture is kept.",
     "drift": "An archive has it only from another time than --drift allows.",
-    "digest": "The bytes are not those of which the archive's index has the SHA-1.",
+    "digest": "The bytes are not those whose SHA-1 the archive or the source names.",
     "no-entries": "The page was read and lists no map in any form we know.",
     "unreadable": "The file on this machine could not be read.",
     "no-training": "Its maker lets no net learn from it; `--with-refused` fetches it all the same.",
