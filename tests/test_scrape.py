@@ -28,7 +28,7 @@ def test_every_planted_file_arrives_and_every_gap_is_named(workspace, fresh, dpi
     assert set(pictures_on_disk(workspace).values()) == set(fresh.expected(dpi).values())
     there = {p.name for p in workspace.dataset(NAME).root.iterdir()}
     assert there == {".lock", "fetch_log.jsonl", "gaps.jsonl", "index.html", "manifest.jsonl",
-                     "pictures"}  # fmt: skip
+                     "pages.jsonl", "pictures"}  # fmt: skip
 
 
 def test_a_second_run_asks_for_no_picture_and_changes_nothing(workspace, fresh):

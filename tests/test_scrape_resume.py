@@ -267,7 +267,7 @@ hosts = ["127.0.0.1"]
 pictures = ['jpg$']
 license = "CC0-1.0"
 [entry]
-head = ['^(?P<title>[A-Z]\\w+)$']
+head = ['^(?P<title>[A-Z][a-z]+)$']
 download = ['(?P<format>JPG)']
 """
 
