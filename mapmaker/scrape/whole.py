@@ -14,7 +14,7 @@ from math import ceil
 from pathlib import Path
 
 TRAILER_BYTES = 4096  # what may lie behind the end
-_MARK = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # that ends the coded data of a JPEG
+_MARK = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # that ends the coded data of a JPEG
 _ANOTHER = re.compile(rb"(?i)\xff\xd8\xff|\x89PNG\r|GIF8[79]a|RIFF....WEBP|<!doctype|<html")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -25,6 +25,7 @@ _PIECE, _MOST_BITS = 65_536, 8_000_000_000
 _MOST_PARTS = 1_000_000
 
 Bytes = mmap.mmap | bytes
+Segment = tuple[int, int, int]
 
 
 def is_whole(path: Path, kind: str) -> bool:
@@ -42,22 +43,23 @@ def is_whole(path: Path, kind: str) -> bool:
 
 def coded_end(data: Bytes) -> int | None:
     """Return where the coded data of a JPEG with one sequential scan ends, or None for others."""
-    scans = list(_scans(data))
-    return scans[0][1] if len(scans) == 1 and _frame(data)[0] in (0xC0, 0xC1) else None
+    segments = list(_segments(data))
+    ends = [end for marker, _, end in segments if marker == 0xDA]
+    return ends[0] if len(ends) == 1 and _frame(data, segments)[0] in (0xC0, 0xC1) else None
 
 
 def _jpeg(data: Bytes) -> bool:
-    last = _jpeg_end(data)
-    return last is not None and _is_trailer(data, last) and _is_complete(data)
+    segments = list(_segments(data))
+    return _is_trailer(data, segments[-1][2]) and _is_complete(data, segments)
 
 
 def _jpeg_start(data: Bytes) -> bool:
     """Several JPEGs in one file: the first is the picture."""
-    return _jpeg_end(data) is not None and _is_complete(data)
+    return _is_complete(data, list(_segments(data)))
 
 
-def _segments(data: Bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield (marker, where its body begins, where it ends); of a scan the coded data is its end.
+def _segments(data: Bytes) -> Iterator[Segment]:
+    """Yield (marker, where its body begins, where it ends), to the end mark; a scan has its data.
 
     Raises ValueError where no marker stands, struct.error where the file stops.
     """
@@ -83,15 +85,12 @@ def _segments(data: Bytes) -> Iterator[tuple[int, int, int]]:
                 raise ValueError("no end")
             at = found.start()
         yield marker, begin, at
+    raise ValueError("too many segments")
 
 
-def _jpeg_end(data: Bytes) -> int | None:
-    return next((end for marker, _, end in _segments(data) if marker == 0xD9), None)
-
-
-def _frame(data: Bytes) -> tuple[int, int, int, list[tuple[int, int]]]:
+def _frame(data: Bytes, segments: list[Segment]) -> tuple[int, int, int, list[tuple[int, int]]]:
     """Return (marker, height, width, sampling factors) of a JPEG's frame."""
-    for marker, at, _ in _segments(data):
+    for marker, at, _ in segments:
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width, count = struct.unpack_from(">HHB", data, at + 1)
             factors = [data[at + 7 + 3 * n] for n in range(count)]
@@ -99,19 +98,13 @@ def _frame(data: Bytes) -> tuple[int, int, int, list[tuple[int, int]]]:
     raise ValueError("no frame")
 
 
-def _scans(data: Bytes) -> Iterator[tuple[int, int]]:
-    for marker, begin, end in _segments(data):
-        if marker == 0xDA:
-            yield begin, end
-
-
-def _is_complete(data: Bytes) -> bool:
+def _is_complete(data: Bytes, segments: list[Segment]) -> bool:
     """True when the scans hold every coefficient to its last bit, and every restart is there."""
-    marker, height, width, factors = _frame(data)
+    marker, height, width, factors = _frame(data, segments)
     missing = {n: set(range(64)) for n in range(len(factors))}
-    order = _component_ids(data)
+    order = _component_ids(data, segments)
     interval, shortest = 0, {}
-    for kind, begin, end in _segments(data):
+    for kind, begin, end in segments:
         if kind == 0xDD:
             interval = struct.unpack_from(">H", data, begin)[0]
         if kind == 0xC4:
@@ -129,7 +122,7 @@ def _is_complete(data: Bytes) -> bool:
         tables = [data[begin + 2 + 2 * n] for n in range(count)]
         codes = [shortest.get(0x10 | t & 15 if last else t >> 4, 0) for t in tables]
         run = _longest_zeros(first, precision >> 4, codes)
-        if run < end - begin and bytes(run) in data[begin:end]:
+        if data.find(bytes(run) if run < end - begin else b"\xff\xd9", begin, end) >= 0:
             return False
         if interval and not _restarts(data[begin:end], interval, (height, width), factors, named):
             return False
@@ -162,8 +155,8 @@ def _shortest_codes(body: bytes) -> dict[int, int]:
     return found
 
 
-def _component_ids(data: Bytes) -> list[int]:
-    for marker, at, _ in _segments(data):
+def _component_ids(data: Bytes, segments: list[Segment]) -> list[int]:
+    for marker, at, _ in segments:
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             return [data[at + 6 + 3 * n] for n in range(data[at + 5])]
     return []
