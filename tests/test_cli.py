@@ -1,5 +1,6 @@
 """The command line as a person meets it: fast, clear, with the documented exit codes."""
 
+import json
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from mapmaker import __version__
 from mapmaker.cli.border import COMMANDS, cli
+from mapmaker.scrape.replica import Replica
 
 
 def all_commands():
@@ -162,3 +164,30 @@ def test_a_full_disk_is_one_line_and_exit_5(tmp_path):
 
     assert caught.value.exit_code == 5
     assert caught.value.hint
+
+
+def test_log_json_tells_every_event_as_a_line(tmp_path):
+    """Notes, steps and the end are JSON with a time on stderr; the result on stdout is as ever."""
+    with Replica(maps=3, side_px=48, drawn=False, faults=False) as archive:
+        line = ["--home", str(tmp_path), "--log", "json", "scrape", "--via", archive.url, "--json"]
+        done = subprocess.run(
+            [sys.executable, "-m", "mapmaker", *line], capture_output=True, text=True
+        )
+
+    events = [json.loads(text) for text in done.stderr.splitlines()]
+    assert {"note", "step", "done"} == {e["event"] for e in events}
+    assert events[-1]["event"] == "done" and events[-1]["data"] == json.loads(done.stdout)
+    assert all(e["at"].endswith("+00:00") for e in events)
+    steps = [e for e in events if e["event"] == "step" and e["unit"] == "maps"]
+    assert (steps[-1]["done"], steps[-1]["total"]) == (3, 3)
+
+
+def test_log_json_tells_an_error_as_a_line_too(tmp_path):
+    """With the exit code the process ends with."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mapmaker", "--home", str(tmp_path), "--log", "json", "verify"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+
+    (event,) = [json.loads(text) for text in done.stderr.splitlines()]
+    assert (event["event"], event["exit_code"]) == ("error", done.returncode)

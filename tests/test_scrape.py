@@ -1,6 +1,7 @@
 """Scraping the replica: everything planted arrives, everything missing is named, nothing twice."""
 
 import os
+import re
 
 import pytest
 from scrape_tools import NAME, gaps, on_site, pictures_on_disk, planted, run
@@ -10,9 +11,10 @@ from mapmaker.events import finish
 from mapmaker.files import read_lines, sha256_of
 from mapmaker.scrape.config import ScrapeConfig
 from mapmaker.scrape.manifest import COLUMNS, GAP_COLUMNS, GAP_REASONS
-from mapmaker.scrape.plan import describe
+from mapmaker.scrape.plan import describe, survey
 from mapmaker.scrape.replica import HOSTS, Replica
 from mapmaker.scrape.scrape import scrape
+from mapmaker.scrape.source import read_source
 from mapmaker.workspace import Workspace
 
 
@@ -216,9 +218,33 @@ def test_an_unknown_source_names_the_near_ones(workspace):
     assert NAME in error.value.hint
 
 
-def test_the_plan_asks_the_network_nothing(workspace, fresh):
-    """`describe` says source, place and manners, and makes no request."""
-    lines = describe(workspace, NAME, ScrapeConfig(via=fresh.url, limit=2))
+def test_the_plan_reads_the_pages_and_asks_for_no_picture(workspace, fresh):
+    """`describe` says place, files, bytes, requests and time, and writes nothing."""
+    lines = describe(workspace, NAME, ScrapeConfig(via=fresh.url, rate=50.0))
 
-    assert any(str(workspace.datasets) in line for line in lines)
-    assert fresh.requests == []
+    text = "\n".join(lines)
+    assert str(workspace.datasets) in text and "MB" in text and "requests" in text
+    assert re.search(r"that takes 0 min \d+ s at least", text)
+    assert fresh.requests and fresh.picture_requests() == []
+    assert not workspace.datasets.exists()
+
+
+def test_the_plan_knows_how_much_is_still_to_come(workspace):
+    """As many files and bytes as the scrape then fetches; of those that are here none."""
+    with Replica(maps=12, side_px=64, drawn=False, faults=False) as archive:
+        source, config = read_source(NAME), ScrapeConfig(via=archive.url, dpi="72")
+        dataset = workspace.dataset(NAME)
+        before = survey(source, dataset, config)
+        done = run(workspace, archive, dpi="72")
+        after = survey(source, dataset, config)
+
+    assert (before.files, before.maps, before.here) == (done.data["fetched"], 12, 0)
+    assert before.bytes == pytest.approx(done.data["bytes"], rel=0.05)
+    assert (after.files, after.here) == (0, before.files)
+
+
+def test_the_plan_without_a_network_says_what_it_does_not_know(workspace):
+    """A chain's --dry-run goes on: a site that cannot be asked is one more line."""
+    lines = describe(workspace, NAME, ScrapeConfig(via="http://127.0.0.1:9", tries=1))
+
+    assert "how much that is cannot be said" in lines[-1]

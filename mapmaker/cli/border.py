@@ -16,7 +16,7 @@ import click
 
 from mapmaker import __version__
 from mapmaker.cli.chain import split_line
-from mapmaker.cli.plan import Chain, Plan, check, say
+from mapmaker.cli.plan import Chain, Plan, check, log_as, logs_json, say, tell
 from mapmaker.errors import MapmakerError
 from mapmaker.events import Done
 from mapmaker.registry import unknown
@@ -80,7 +80,14 @@ class Mapmaker(click.Group):
     metavar="DIR",
     help="The folder that holds datasets/, checkpoints/ and maps/ (default: the current one).",
 )
-def cli(home: Path) -> None:
+@click.option(
+    "--log",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How progress is told on stderr: json gives a line an event.",
+)
+def cli(home: Path, log: str) -> None:
     """From a few hundred pictures to new battle maps.
 
     Commands chain: what one leaves, the next takes up. Every command has its own --help.
@@ -89,6 +96,7 @@ def cli(home: Path) -> None:
 
 def run_line(line: Sequence[str]) -> int:
     """Run one command line and return its exit code. Expected trouble is one line on stderr."""
+    log_as("text")
     with _sigterm():
         try:
             return _run(list(line))
@@ -121,6 +129,7 @@ def _run(line: list[str]) -> int:
     with cli.make_context("mapmaker", ahead) as ctx:
         if ctx.args or ctx._protected_args:
             _no_command(ahead)
+        log_as(ctx.params["log"])
         workspace = Workspace(ctx.params["home"].expanduser())
         plans = [_plan(ctx, part.command, part.words) for part in parts]
         check(plans, workspace)
@@ -180,7 +189,9 @@ def _report(plan: Plan, done: Done) -> None:
 
 def _complain(text: str, code: int) -> int:
     line = " ".join(text.split())
-    if line:  # nothing, where another process of the same run says it
+    if line and logs_json():
+        tell("stopped" if code in (75, 130) else "error", text=line, exit_code=code)
+    elif line:  # nothing, where another process of the same run says it
         say(line if code in (75, 130) else "Error: " + line)
     return code
 

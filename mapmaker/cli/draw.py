@@ -4,8 +4,9 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 
-from mapmaker.cli.plan import say
+from mapmaker.cli.plan import logs_json, say, tell
 from mapmaker.events import Done, Event, Note, Step
 
 QUIET_S = 5.0  # without a terminal: at most one progress line in so many seconds
@@ -14,11 +15,13 @@ QUIET_S = 5.0  # without a terminal: at most one progress line in so many second
 def draw(events: Iterable[Event]) -> Done:
     """Run a stage while drawing what it says, and return its Done."""
     terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    canvas = _Bar() if terminal else _Lines()
+    canvas = _Json() if logs_json() else _Bar() if terminal else _Lines()
     try:
         for event in events:
             if isinstance(event, Done):
                 canvas.close()
+                if logs_json():
+                    tell("done", stage=event.stage, exit_code=event.exit_code, data=event.data)
                 return event
             canvas.show(event)
     finally:
@@ -71,6 +74,19 @@ class _Lines:
                 if p
             )
         )
+
+    def close(self) -> None:
+        pass
+
+
+class _Json:
+    """Every event, and none left out: a program reads them."""
+
+    def show(self, event: Step | Note) -> None:
+        if isinstance(event, Note):
+            tell("note", text=event.text)
+        else:
+            tell("step", **asdict(event))
 
     def close(self) -> None:
         pass

@@ -1,12 +1,17 @@
 """What a command line means before anything runs: one Plan a command, all of them checked."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from mapmaker.events import Done, Event
 from mapmaker.workspace import Dataset, Workspace, check_name
+
+_style = {"log": "text"}  # of this process, as stderr is
 
 
 @dataclass(slots=True)
@@ -67,5 +72,25 @@ def check(plans: Sequence[Plan], workspace: Workspace) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the person something that is not the result: on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Tell the person something on stderr: as it is, or as a JSON line after `--log json`."""
+    if _style["log"] == "json":
+        tell("note", text=text)
+    else:
+        print(text, file=sys.stderr, flush=True)
+
+
+def tell(event: str, **about: Any) -> None:
+    """Write one event on stderr as a line of JSON, with the time (UTC)."""
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = json.dumps({"at": at, "event": event, **about}, ensure_ascii=False, default=str)
+    print(line, file=sys.stderr, flush=True)
+
+
+def log_as(style: str) -> None:
+    """Choose how what happens is told: "text" for people, "json" for programs."""
+    _style["log"] = style
+
+
+def logs_json() -> bool:
+    """True after `--log json`."""
+    return _style["log"] == "json"
