@@ -19,6 +19,9 @@ SUFFIX = {
     "JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif", "GIF": ".gif", "BMP": ".bmp",
 }  # fmt: skip
 _LATE_BYTES = 4  # coded data that a sound JPEG needs to its end, and may have too much of
+# Every coefficient of a JPEG is read; that they become few and grey pixels saves a third of the
+# time and most of the memory.
+_DRAFT = (128, 128)
 _SENTINELS = (77, 178, 13, 240), (201, 6, 91, 128)
 
 
@@ -47,7 +50,7 @@ def picture_facts(path: Path, least_bytes: int = STUB_BYTES) -> dict[str, object
                 raise NotGood("too-many-pixels")
             if min(image.size) < STUB_PX or path.stat().st_size < least_bytes:
                 raise NotGood("stub")
-            mode, kind = image.mode, str(image.format)
+            mode, kind, (width, height) = image.mode, str(image.format), image.size
             try:
                 if not is_whole(path, kind):
                     raise NotGood("corrupt")
@@ -60,7 +63,7 @@ def picture_facts(path: Path, least_bytes: int = STUB_BYTES) -> dict[str, object
             except UnsafeInput as error:
                 raise NotGood("corrupt") from error
             return {
-                "width": image.width, "height": image.height, "mode": mode,
+                "width": width, "height": height, "mode": mode,
                 "format": "JPEG" if kind == "MPO" else kind, "phash": phash(grey),
             }  # fmt: skip
 
@@ -128,11 +131,14 @@ def _drawn_to_its_end(path: Path) -> Image.Image:
     data = path.read_bytes()
     end = coded_end(data)
     if end is None:
-        return Image.open(io.BytesIO(data), formats=("JPEG",))
+        image = Image.open(io.BytesIO(data), formats=("JPEG",))
+        image.draft("L", _DRAFT)
+        return image
     image = None
     for sentinel in _SENTINELS:  # a last row may happen to be of the first one's colour
         feed = _Feed(data, end, sentinel)
         image = Image.open(feed, formats=("JPEG", "MPO"))
+        image.draft("L", _DRAFT)
         feed.image = image
         image.load()
         if feed.early or feed.stage < 2:  # it was done before it had asked for the rest

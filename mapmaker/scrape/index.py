@@ -1,19 +1,19 @@
 """Reading a source's pages, from its start to the last page they lead to."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from pathlib import Path
 
 from mapmaker.errors import Blocked, MapmakerError
 from mapmaker.events import Event, Note, Step
 from mapmaker.files import write_atomic
-from mapmaker.scrape.answer import Answer, Refused
+from mapmaker.scrape.answer import Refused
 from mapmaker.scrape.crew import work_through
-from mapmaker.scrape.grammar import Find
+from mapmaker.scrape.grammar import Find, Page
 from mapmaker.scrape.links import identity
 from mapmaker.scrape.manifest import gap
 from mapmaker.scrape.mirrors import Mirrors
 from mapmaker.scrape.remembered import Remembered
 from mapmaker.scrape.source import Source
-from mapmaker.scrape.store import Marks
 from mapmaker.scrape.web import Web
 from mapmaker.stopping import StopFlag
 from mapmaker.workspace import Dataset
@@ -34,51 +34,65 @@ def read_pages(
     gaps: list[dict] = []
     remembered = Remembered(source, dataset.root / "pages.jsonl")
     kept = dataset.root / "index.html"
-    for n, url in enumerate(queue):  # grows while we read
-        if n == source.max_pages:
-            yield Note(f"{len(queue) - n} pages were not read: the card allows {n}.")
-            break
-        yield Step("scrape", n, len(queue), "pages", url)
-        is_start = n < len(source.start)
-        try:
-            marks = remembered.marks(url) if n or kept.exists() else (None, None)
-            body, answer = _patiently(mirrors, url, marks, stop)
-        except Refused as refused:
-            if is_start:
-                raise _no_index(url, refused, mirrors.web) from refused
-            status = {"attempts": refused.attempts, "last_status": refused.status}
-            gaps.append(gap(url, refused.reason, page_url=url, **status))
-            continue
-        page = remembered.read(url, body, answer)
-        if n == 0 and answer.status == 200 and not (kept.exists() and kept.read_bytes() == body):
-            write_atomic(kept, body)
-        if not page.finds and not page.follow:
-            if is_start:
-                raise MapmakerError(
-                    f"{url} lists no map in any form the card of {source.name} knows.",
-                    hint=f"Look at {kept}: the site may have changed.",
-                )
-            status = {"attempts": answer.attempts, "last_status": 200}
-            gaps += [] if page.ended else [gap(url, "no-entries", page_url=url, **status)]
-        finds += page.finds
-        for further in page.follow:
-            if identity(source, further) not in seen:
-                seen.add(identity(source, further))
-                queue.append(further)
+    done = 0
+    while wave := queue[done : source.max_pages]:
+        said = yield from _read_wave(wave, done, _reader(mirrors, remembered, kept), mirrors, stop)
+        for n, url in enumerate(wave, done):
+            page, is_start = said[n - done], n < len(source.start)
+            if isinstance(page, Refused):
+                if is_start:
+                    raise _no_index(url, page, mirrors.web) from page
+                status = {"attempts": page.attempts, "last_status": page.status}
+                gaps.append(gap(url, page.reason, page_url=url, **status))
+                continue
+            if not page.finds and not page.follow:
+                if is_start:
+                    raise MapmakerError(
+                        f"{url} lists no map in any form the card of {source.name} knows.",
+                        hint=f"Look at {kept}: the site may have changed.",
+                    )
+                status = {"attempts": 1, "last_status": 200}
+                gaps += [] if page.ended else [gap(url, "no-entries", page_url=url, **status)]
+            finds += page.finds
+            for further in page.follow:
+                if identity(source, further) not in seen:
+                    seen.add(identity(source, further))
+                    queue.append(further)
+        done += len(wave)
+    if done < len(queue):
+        yield Note(f"{len(queue) - done} pages were not read: the card allows {done}.")
     remembered.save()
     return finds, gaps
 
 
-def _patiently(mirrors: Mirrors, url: str, marks: Marks, stop: StopFlag) -> tuple[bytes, Answer]:
-    """Return a page, asked for in a thread of its own: a signal must not wait for a slow server."""
+def _reader(
+    mirrors: Mirrors, remembered: Remembered, kept: Path
+) -> Callable[[str], Page | Refused]:
+    """Return what asks for a page and reads it; the first one is kept as it came."""
+    first = mirrors.web.source.start[0]
 
-    def ask(address: str) -> tuple[bytes, Answer] | Refused:
+    def read(url: str) -> Page | Refused:
+        marks = remembered.marks(url) if url != first or kept.exists() else (None, None)
         try:
-            return mirrors.page(address, marks)
+            body, answer = mirrors.page(url, marks)
         except Refused as refused:  # raised in the crew it would end the run
             return refused
+        same = answer.status == 304 or (kept.exists() and kept.read_bytes() == body)
+        if url == first and not same:
+            write_atomic(kept, body)
+        return remembered.read(url, body, answer)
 
-    for result in work_through([url], ask, 1, mirrors.web.halt):
+    return read
+
+
+def _read_wave(
+    wave: list[str], done: int, read: Callable[[str], Page | Refused], mirrors: Mirrors,
+    stop: StopFlag,
+) -> Generator[Event, None, dict[int, Page | Refused]]:  # fmt: skip
+    """Read pages that are known of by now, several at a time: a signal waits for no slow server."""
+    said: dict[int, Page | Refused] = {}
+    yield Step("scrape", done, done + len(wave), "pages", wave[0])
+    for result in work_through(wave, read, mirrors.web.config.jobs, mirrors.web.halt):
         if stop:
             mirrors.web.halt.set()
             raise stop.error(
@@ -86,10 +100,9 @@ def _patiently(mirrors: Mirrors, url: str, marks: Marks, stop: StopFlag) -> tupl
                 hint="Run the same command again.",
             )
         if result is not None:
-            if isinstance(result[1], Refused):
-                raise result[1]
-            return result[1]
-    raise AssertionError("the crew gave no result")
+            said[result[0]] = result[1]
+            yield Step("scrape", done + len(said), done + len(wave), "pages", wave[result[0]])
+    return said
 
 
 def _no_index(url: str, refused: Refused, web: Web) -> MapmakerError:

@@ -27,7 +27,7 @@ _NEEDED = {"etag", "last_modified", "sha256"}
 
 
 class Remembered:
-    """The pages of one data set, as `path` (pages.jsonl) has them."""
+    """The pages of one data set, as `path` (pages.jsonl) has them. Safe from several threads."""
 
     def __init__(self, source: Source, path: Path) -> None:
         self.source, self.path = source, path
@@ -57,7 +57,7 @@ class Remembered:
     def save(self) -> None:
         """Write down the pages of this run, when they are not as they were."""
         if self._now != self._before:
-            write_lines(self.path, self._now.values())
+            write_lines(self.path, [self._now[url] for url in sorted(self._now)])
 
     def _load(self) -> dict[str, dict[str, Any]]:
         try:
