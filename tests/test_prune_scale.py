@@ -331,3 +331,10 @@ def test_a_file_of_an_older_layout_is_measured_again(tmp_path: Path) -> None:
     store.keep_all(some_features(2))
     assert len(store.all()) == 2
     store.close()
+
+
+def test_no_hashes_are_no_pairs() -> None:
+    """A data set of broken pictures alone has no hashes, and nothing to compare."""
+    found = near([np.empty((0, 8), np.uint64), np.empty(0, np.uint64)], 8)
+
+    assert len(found) == 0

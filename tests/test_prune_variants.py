@@ -27,6 +27,7 @@ from mapmaker.layout import plan, render
 from mapmaker.prune import variants
 from mapmaker.prune.align import find, seen, view
 from mapmaker.prune.config import PruneConfig
+from mapmaker.prune.hashes import turn
 from mapmaker.prune.kept import features_of, kept
 from mapmaker.prune.localkeys import keys, meet
 from mapmaker.prune.prune import prune
@@ -209,6 +210,11 @@ def test_keys_turn_with_their_picture() -> None:
     pairs = set(zip(met.one.tolist(), met.other.tolist(), strict=True))
     assert pairs == set(combinations(range(8), 2))
     assert all(0 < len(d) <= 2000 for d in data)
+    for one, other, way in zip(met.one, met.other, met.orientation, strict=True):
+        assert np.array_equal(
+            turn(np.asarray(pictures[other].convert("L")), int(way)),
+            np.asarray(pictures[one].convert("L")),
+        )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 900), (40, 40), (500, 20)])

@@ -42,6 +42,11 @@ class View:
     centre: Pixels
 
     @cached_property
+    def grey(self) -> Pixels:
+        """Its brightness (h, w)."""
+        return cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+
+    @cached_property
     def points(self) -> tuple[Points, NDArray[np.float32]]:
         """What `find` knows it by: (n, 3) x, y [px], angle [degrees], and (n, 128) signs."""
         return _points(self.rgb)
@@ -85,8 +90,8 @@ def reduced(pixels: Pixels, side_px: int) -> Pixels:
 
 
 def turned(rgb: Pixels, orientation: int) -> Pixels:
-    """Return (h, w, 3) pixels in one of the eight orientations."""
-    rgb = rgb.transpose(1, 0, 2) if orientation & 4 else rgb
+    """Return pixels (h, w, ...) in one of the eight orientations."""
+    rgb = rgb.swapaxes(0, 1) if orientation & 4 else rgb
     rgb = rgb[::-1] if orientation & 2 else rgb
     return np.ascontiguousarray(rgb[:, ::-1] if orientation & 1 else rgb)
 

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 
 from mapmaker.prune.median import median
 
-_SIDE_PX = 192  # of the picture looked at
 _REACH = 20  # levels of red, green and blue that count as one colour
 _COLOURS = 2  # tried in each corner
 _RARE = 0.7  # share of the colour that must lie in its corner
@@ -16,42 +15,50 @@ _CONTRAST = 30  # levels between the patch and what lies around it
 Picture = NDArray[np.uint8]
 
 
-def badge(small: Picture) -> float:
+def badge(tiny: Picture) -> float:
     """Return how much like a logo the likeliest patch in a corner of the picture is, 0..1.
 
-    small is uint8 (H, W, 3). A patch is 5 to 26 % of the shorter side high, up to half of it wide,
-    disc or rectangle, of a colour that hardly occurs elsewhere, with a sharp edge.
+    tiny is uint8 (H, W, 3), some 192 px a side. A patch is 5 to 26 % of the shorter side high, up
+    to half of it wide, disc or rectangle, of a colour that hardly occurs elsewhere, with a sharp
+    edge.
     """
-    scale = _SIDE_PX / max(small.shape[:2])
-    if scale < 1:
-        size = (max(1, round(small.shape[1] * scale)), max(1, round(small.shape[0] * scale)))
-        small = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
-    height, width = small.shape[:2]
+    height, width = tiny.shape[:2]
     side = min(height, width)
     if side < 48:
         return 0.0
-    everywhere = np.maximum(_coarse(small), 1)
+    codes = _codes(tiny)
+    everywhere = np.maximum(_counts(codes), 1)
     w, h = min(width // 2, int(0.55 * side)), int(0.36 * side)
     best = 0.0
     for down in (1, -1):
         for across in (1, -1):  # each corner seen as the top left one
-            corner = np.ascontiguousarray(small[::down, ::across][:h, :w])
-            here = _coarse(corner)
+            here = _counts(codes[::down, ::across][:h, :w])
+            alone = np.square(np.square(here / everywhere))
             fits = (here >= 0.0012 * side * side) & (here <= 0.06 * side * side)
-            worth = np.where(fits, here * (here / everywhere) ** 4, 0)
-            for code in np.argsort(-worth)[:_COLOURS].tolist():
-                if worth[code] > 0.002 * side * side * _RARE**4 * 0.5:
-                    darkest = np.array([code >> 6, code >> 3 & 7, code & 7]) << 5
-                    alike = corner[cv2.inRange(corner, darkest, darkest + 31) > 0]
-                    colour = median(alike.T.astype(np.float32))
-                    best = max(best, _patch(small, corner, colour, side))
+            worth = here * alone * fits
+            corner = None
+            for _ in range(_COLOURS):
+                code = int(worth.argmax())
+                if worth[code] <= 0.002 * side * side * _RARE**4 * 0.5:
+                    break
+                worth[code] = 0
+                if corner is None:
+                    corner = np.ascontiguousarray(tiny[::down, ::across][:h, :w])
+                darkest = np.array([code >> 6, code >> 3 & 7, code & 7]) << 5
+                alike = corner[cv2.inRange(corner, darkest, darkest + 31) > 0]
+                colour = median(alike.T.astype(np.float32))
+                best = max(best, _patch(tiny, corner, colour, side))
     return best
 
 
-def _coarse(picture: Picture) -> NDArray[np.float64]:
-    # How many pixels have each of 512 colours: eight levels of red, of green and of blue.
-    counts = cv2.calcHist([picture], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3)
-    return counts.ravel().astype(np.float64)
+def _codes(picture: Picture) -> NDArray[np.uint16]:
+    # Which of 512 colours each pixel has: eight levels of red, of green and of blue.
+    red, green, blue = (picture >> 5).astype(np.uint16).transpose(2, 0, 1)
+    return red << 6 | green << 3 | blue
+
+
+def _counts(codes: NDArray[np.uint16]) -> NDArray[np.intp]:
+    return np.bincount(codes.ravel(), minlength=512)
 
 
 def _patch(small: Picture, corner: Picture, colour: NDArray[np.floating], side: int) -> float:

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mapmaker.prune.compare import GREY, Floats, Overlap, line
+from mapmaker.prune.compare import line
+from mapmaker.prune.overlap import GREY, Floats, Overlap
 
 # Log-odds for each difference between the two, fitted on overlays of eleven kinds planted on one
 # half of the maps: right for 99 of 100 on the other half.

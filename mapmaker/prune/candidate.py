@@ -62,7 +62,7 @@ def _detail(f: Features, file_bytes: int) -> float:
     than it gained: enlarged by two it ranks behind what it was made from. Between equals contrast
     decides (night versions, faded copies), and last the bytes (what was pressed harder).
     """
-    coarse = min(0.0, f.fine - COARSE)
+    coarse = min(0.0, round(f.fine - COARSE, 1))  # less is where patches happen to lie
     pixels, contrast = max(1, f.width * f.height), max(1.0, f.contrast)
     return (
         math.log10(pixels)

@@ -1,19 +1,18 @@
 """How two pictures that lie upon each other differ: in shape, colour, light, lines and spots."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mapmaker.prune.align import Fit, Pixels, View, turned
+from mapmaker.prune.median import quantile
+from mapmaker.prune.overlap import GREY, Overlap, lessened
 
-_LEAST_PX = 48  # what both show must be at least this large
-_SHAPE_PX, _BLOCK_PX = 384, 16
+_BLOCK_PX = 16
 _SOFT = 1.5  # pixels: the shape is the same under grain, blur and the lines of a grid
 _LIKE = 0.6  # a block that correlates so well shows the same thing
-_COLOUR_PX = 64
+_COLOUR_PX = 48
 _BLACK = 8.0  # levels: darker than this nothing is painted
 _COLOURED = 4.0  # levels off grey: less is grey with the noise of an encoding
 _HARDLY, _TURNED = 0.8, 0.5  # nearly grey: hues this far apart (a cosine) are no noise
@@ -24,29 +23,6 @@ _LEAST_LINES, _LEAST_PERIOD_PX = 3, 12
 _PARTS = 4  # a line runs through most quarters of the picture, the edge of a logo through one
 _SHARPER = 1.5  # times the grain of the other: one of them was blurred or enlarged
 _LETTER_PX = 24  # a smaller piece is noise of encoding
-GREY = np.array([0.299, 0.587, 0.114], np.float32)
-
-Floats = NDArray[np.float32]
-Box = tuple[float, float, float, float]  # left, top, right, bottom, edges in pixels
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """What both pictures show of one ground: float32 (h, w, 3) each, 0..255.
-
-    shares (0..1) say how much of the one's and of the other's area that is; px (x, y) how many
-    pixels of the one are one of these.
-    """
-
-    a: Floats
-    b: Floats
-    shares: tuple[float, float]
-    px: tuple[float, float] = (1.0, 1.0)
-
-    @cached_property
-    def greys(self) -> tuple[Floats, Floats]:
-        """Their brightness, (h, w) each."""
-        return self.a @ GREY, self.b @ GREY
 
 
 @dataclass(frozen=True)
@@ -99,34 +75,9 @@ class Spots:
     where: NDArray[np.bool_]
 
 
-def laid(one: View, other: View, fit: Fit) -> Overlap | None:
-    """Return what both show, in the pixels of the coarser one; None for next to nothing."""
-    there = turned(other.rgb, fit.orientation)
-    (sx, sy), (dx, dy) = fit.scale, fit.shift
-    height, width = one.rgb.shape[:2]
-    left, top = dx + 0.5 - 0.5 * sx, dy + 0.5 - 0.5 * sy
-    right, bottom = left + sx * there.shape[1], top + sy * there.shape[0]
-    x0, y0, x1, y1 = max(0.0, left), max(0.0, top), min(width, right), min(height, bottom)
-    coarse = max(1.0, (sx * sy) ** 0.5)
-    size = round((x1 - x0) / coarse), round((y1 - y0) / coarse)
-    if min(size) < _LEAST_PX:
-        return None
-    area = (x1 - x0) * (y1 - y0)
-    shares = area / (width * height), area / ((right - left) * (bottom - top))
-    inside = ((x0 - left) / sx, (y0 - top) / sy, (x1 - left) / sx, (y1 - top) / sy)
-    px = (x1 - x0) / size[0], (y1 - y0) / size[1]
-    return Overlap(_cut(one.rgb, (x0, y0, x1, y1), size), _cut(there, inside, size), shares, px)
-
-
 def shape(seen: Overlap) -> Shape:
     """Compare the drawing block by block."""
-    height, width = seen.a.shape[:2]
-    scale = min(1.0, _SHAPE_PX / max(height, width))
-    size = (max(_BLOCK_PX, round(width * scale)), max(_BLOCK_PX, round(height * scale)))
-    a, b = (
-        cv2.GaussianBlur(cv2.resize(p, size, interpolation=cv2.INTER_AREA), (0, 0), _SOFT)
-        for p in seen.greys
-    )
+    a, b = (cv2.GaussianBlur(grey, (0, 0), _SOFT) for grey in seen.small)
     block, half = (_BLOCK_PX, _BLOCK_PX), _BLOCK_PX // 2
 
     def mean(array: NDArray) -> NDArray:
@@ -145,12 +96,7 @@ def shape(seen: Overlap) -> Shape:
 
 def colour(seen: Overlap) -> Colour:
     """Compare the colours of small averages, so that a pixel's shift does not matter."""
-    height, width = seen.a.shape[:2]
-    scale = _COLOUR_PX / max(height, width)
-    size = (max(4, round(width * scale)), max(4, round(height * scale)))
-    a, b = (
-        cv2.resize(p, size, interpolation=cv2.INTER_AREA).reshape(-1, 3) for p in (seen.a, seen.b)
-    )
+    a, b = (lessened(p, _COLOUR_PX).reshape(-1, 3) for p in (seen.a, seen.b))
     red, green, blue = (line(a[:, c], b[:, c]) for c in range(3))
     gain, offset = (red[0], green[0], blue[0]), (red[1], green[1], blue[1])
     left = np.abs(a * np.array(gain) + np.array(offset) - b).mean(axis=1)
@@ -198,41 +144,26 @@ def lines(seen: Overlap, tone: Colour | None = None) -> tuple[int, int]:
     return _comb(a, b), _comb(a.T, b.T)
 
 
-def _cut(rgb: Pixels, box: Box, size: tuple[int, int]) -> Floats:
-    """Return the part of a picture inside `box` at a size (width, height), averaged by area."""
-    x0, y0, x1, y1 = box
-    if (0, 0, *size) == box and size == rgb.shape[1::-1]:
-        return rgb.astype(np.float32)
-    kx, ky = (x1 - x0) / size[0], (y1 - y0) / size[1]
-    source = rgb.astype(np.float32)
-    if max(kx, ky) > 1.2:
-        less = (max(1, round(rgb.shape[1] / kx)), max(1, round(rgb.shape[0] / ky)))
-        fx, fy = less[0] / rgb.shape[1], less[1] / rgb.shape[0]
-        source = cv2.resize(source, less, interpolation=cv2.INTER_AREA).astype(np.float32)
-        x0, kx, y0, ky = x0 * fx, kx * fx, y0 * fy, ky * fy
-    matrix = np.array([[kx, 0, x0 + 0.5 * kx - 0.5], [0, ky, y0 + 0.5 * ky - 0.5]])
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    part = cv2.warpAffine(source, matrix, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
-    return part.astype(np.float32, copy=False)
-
-
 def _grey(seen: Overlap, tone: Colour | None) -> NDArray:
     """Return the brightness of the one, in the colours of the other when its tone is given."""
     if tone is None:
         return seen.greys[0]
-    return seen.a @ (GREY * np.array(tone.gain, np.float32)) + np.float32(GREY @ tone.offset)
+    weights = (*(GREY * np.array(tone.gain, np.float32)), GREY @ tone.offset)
+    return cv2.transform(seen.a, np.array([weights], np.float32))
 
 
 def line(a: NDArray, b: NDArray) -> tuple[float, float]:
     """Return gain and offset of b against a; what most values agree on, outliers left out."""
-    keep = np.ones(len(a), bool)
-    gain, offset = 1.0, 0.0
+    u, v, gain, offset = a, b, 1.0, 0.0
     for _ in range(4):
+        mean_u, mean_v = float(u.mean()), float(v.mean())
+        spread = u - mean_u
+        variance = float((spread * spread).mean())
+        gain = float((spread * (v - mean_v)).mean()) / variance if variance > 4 else 1.0
+        offset = mean_v - gain * mean_u
+        error = np.abs(gain * a + (offset - b))
+        keep = error <= max(2.0, quantile(error, 0.7))
         u, v = a[keep], b[keep]
-        gain = float(((u - u.mean()) * (v - v.mean())).mean() / u.var()) if u.var() > 4 else 1.0
-        offset = float(v.mean() - gain * u.mean())
-        error = np.abs(gain * a + offset - b)
-        keep = error <= max(2.0, float(np.percentile(error, 70)))
     return gain, offset
 
 

@@ -25,8 +25,8 @@ def softer(one: View, other: View, times: float) -> int:
 def _finest(grey: Pixels, factor: float) -> float:
     """Return the strength [levels] of the waves that are lost in shrinking `factor` times."""
     height, width = grey.shape
-    window = np.hanning(height)[:, None] * np.hanning(width)[None, :]
-    energy = np.abs(np.fft.rfft2((grey - grey.mean()) * window)) ** 2
+    window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
+    energy = np.square(np.abs(np.fft.rfft2((grey - np.float32(grey.mean())) * window)))
     rows, columns = np.abs(np.fft.fftfreq(height))[:, None], np.fft.rfftfreq(width)[None, :]
     lost = np.maximum(rows, columns) > min(0.45, 0.55 / factor)
     return float(np.sqrt(energy[lost].sum())) / (height * width) ** 0.5

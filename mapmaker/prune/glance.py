@@ -25,7 +25,8 @@ _SURE_BITS, _LIKELY_BITS, _LITTLE, _MORE = 4, 8, 0.12, 0.25
 _GRID = 16  # what both show is compared in 16 x 16 places
 _AT_ONCE = 256  # pairs: 5 MB
 _CELLS = np.arange(THUMB_PX, dtype=np.float32)
-_LINE_PX, _LIGHT_PX = 1.0, 8.0  # of a thumbnail of 192 px: what is slower than lines is left out
+# Of a thumbnail of 192 px: what is slower than lines is left out (two means of 19 px blur by 8).
+_LINE_PX, _LIGHT_SIDE = 1.0, 19
 _LOOSE_PX = 3  # keys lay a picture so exactly
 _LEAST_PX = 6
 _LATELY = 256  # thumbnails a look remembers: 9 MB
@@ -152,7 +153,8 @@ def _cut(grey: Bytes, place: Place, size: tuple[int, int]) -> Floats:
 
 
 def _lines(grey: NDArray) -> NDArray:
-    return cv2.GaussianBlur(grey, (0, 0), _LINE_PX) - cv2.GaussianBlur(grey, (0, 0), _LIGHT_PX)
+    light = cv2.blur(cv2.blur(grey, (_LIGHT_SIDE,) * 2), (_LIGHT_SIDE,) * 2)
+    return cv2.subtract(cv2.GaussianBlur(grey, (0, 0), _LINE_PX), light)
 
 
 def _turned(thumbs: Bytes, orientation: NDArray[np.uint8]) -> Bytes:

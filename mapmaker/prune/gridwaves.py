@@ -145,7 +145,10 @@ def _lattice(length: int, size: int) -> NDArray[np.bool_]:
 
 def strengths(profiled: Sequence[Profile], cells: Floats) -> Floats:
     """Return how well a comb at each distance [px] fits all profiles together, any unit."""
-    return np.sum([np.abs(_waves(p.signal, cells)).sum(axis=1) for p in profiled], axis=0)
+    signals = [p.signal for p in profiled]
+    same = len({len(signal) for signal in signals}) == 1
+    parts = [np.stack(signals)] if same else [signal[None] for signal in signals]
+    return np.sum([np.abs(_waves(part, cells)).sum(axis=(0, 2)) for part in parts], axis=0)
 
 
 def refine(profiled: Sequence[Profile], cell_px: float, step: float) -> float:
@@ -161,7 +164,7 @@ def refine(profiled: Sequence[Profile], cell_px: float, step: float) -> float:
 
 def fits(signal: Floats, cell_px: float, step_px: float) -> tuple[Floats, Floats]:
     """Return the places a first line can have, from the edge of the first pixel, and their fit."""
-    waves = _waves(signal, np.array([cell_px]))[0]
+    waves = _waves(signal[None], np.array([cell_px]))[0, 0]
     harmonics = np.arange(1, len(waves) + 1)
     waves = waves * np.exp(-2 * (np.pi * _BLUR_PX / cell_px * harmonics) ** 2)
     offsets = np.arange(0.0, cell_px, step_px)
@@ -171,20 +174,22 @@ def fits(signal: Floats, cell_px: float, step_px: float) -> tuple[Floats, Floats
     return (offsets + 0.5) % cell_px, fit.real  # pixel i is centred on i + 0.5
 
 
-def _waves(signal: Floats, cells: Floats) -> NDArray[np.complex128]:
-    """Return the signal's waves at the first harmonics of each distance: (cells, harmonics).
+def _waves(signals: Floats, cells: Floats) -> NDArray[np.complex128]:
+    """Return the waves of signals (n, length) at the first harmonics of each distance: (n, cells,
+    harmonics).
 
-    The signal is cut in pieces as long as there are pieces: all waves of a piece are one small
+    A signal is cut in pieces as long as there are pieces: all waves of a piece are one small
     product (BLAS asks no other thread to help), and they are all that is turned and added up.
     """
+    many, length = signals.shape
     count = int(np.clip(_FINEST * cells.min(), 1, _HARMONICS))
-    side = int(np.ceil(np.sqrt(len(signal))))
-    pieces = np.zeros((side, side))
-    pieces.ravel()[: len(signal)] = signal
+    side = int(np.ceil(np.sqrt(length)))
+    pieces = np.zeros((many, side * side))
+    pieces[:, :length] = signals
     places = -2j * np.pi * np.arange(side)[:, None] / cells
     within, between = (_harmonics(np.exp(step * places), count) for step in (1, side))
-    sums = (pieces @ within.view(np.float64)).view(np.complex128)
-    return (sums * between).sum(axis=1).T
+    sums = pieces.reshape(many, 1, side, side) @ within.view(np.float64)
+    return (sums.view(np.complex128) * between).sum(axis=2).transpose(0, 2, 1)
 
 
 def _harmonics(base: NDArray[np.complex128], count: int) -> NDArray[np.complex128]:

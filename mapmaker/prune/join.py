@@ -89,7 +89,7 @@ def near(
     assert all(len(kind) <= _MOST for kind in kinds)
     found, warnings = [], []
     for kind in kinds:
-        turned = kind.reshape(len(kind), -1)
+        turned = kind if kind.ndim == 2 else kind[:, None]
         telling = np.flatnonzero(_telling(turned[:, 0]))
         if len(turned) <= _FEW:
             few = _each_with_each(turned[telling], limit)

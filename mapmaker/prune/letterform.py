@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mapmaker.prune.letterweights import PACKED, SCALES
 
-LARGEST_PX = 460  # of a picture looked at. 16 bits number the pieces of 510 x 510 px at most
+LARGEST_PX = 400  # of a picture looked at. 16 bits number the pieces of 510 x 510 px at most
 SLIM = 0.4  # a piece less wide for its height may be hatching
 _RASTER = (8, 12)  # columns, rows a piece is shrunk to
 _NEAR = np.ones((9, 9), np.uint8)
@@ -80,24 +80,28 @@ def inked(ink: Bytes, least: int) -> Bytes:
     return _bytes(cv2.bitwise_and(cv2.compare(ink, strongest, cv2.CMP_GT), bold))
 
 
-def words(ink: Bytes, least: int = 40, tallest_px: float | None = None) -> list[Word]:
+def words(ink: Bytes, least: int = 40, tall_px: tuple[float, float] | None = None) -> list[Word]:
     """Return the pieces of ink (H, W) that may be letters, strung into words of one or more.
 
-    least [grey levels]: what counts as ink. tallest_px: of a letter, else a seventh of the side.
+    least [grey levels]: what counts as ink. tall_px: the lowest and the tallest letter, else 6 and
+    a seventh of the side.
     """
-    boxes = candidates(ink, least, tallest_px)
+    boxes = candidates(ink, least, tall_px)
     scores = letterlike(ink, boxes)
     likely = scores > _UNLIKELY
     boxes, scores = boxes[likely], scores[likely]
     return [Word(boxes[line], scores[line]) for line in _strung(boxes)] if len(boxes) else []
 
 
-def candidates(ink: Bytes, least: int = 40, tallest_px: float | None = None) -> NDArray[np.int32]:
+def candidates(
+    ink: Bytes, least: int = 40, tall_px: tuple[float, float] | None = None
+) -> NDArray[np.int32]:
     """Return the boxes (n, 4) of the pieces of ink of a letter's size, weight and free standing."""
     mask = inked(ink, least)
     _, _, pieces, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
-    tallest = 0.14 * max(mask.shape) if tallest_px is None else tallest_px
-    return _candidates(pieces, cv2.integral(mask), len(mask), tallest)
+    return _candidates(
+        pieces, cv2.integral(mask), len(mask), tall_px or (6, 0.14 * max(mask.shape))
+    )
 
 
 def letterlike(ink: Bytes, boxes: NDArray[np.int32]) -> Floats:
@@ -130,10 +134,12 @@ def _net() -> tuple[Floats, ...]:
     return tuple(np.float32(scale) * part.reshape(shape) for part, shape, scale in parts)
 
 
-def _candidates(pieces: NDArray, ink: NDArray, height: int, tallest: float) -> NDArray[np.int32]:
+def _candidates(
+    pieces: NDArray, ink: NDArray, height: int, tall_px: tuple[float, float]
+) -> NDArray[np.int32]:
     # Of a letter's size and weight, with little ink above and below: text leaves its lines free.
     tall = pieces[:, cv2.CC_STAT_HEIGHT]
-    sized = (tall >= 7) & (tall <= tallest)  # few are: the rest is asked of them alone
+    sized = (tall >= tall_px[0]) & (tall <= tall_px[1])  # few are: the rest is asked of them alone
     sized[0] = False  # the ground
     pieces = pieces[sized]
     _, _, w, h, area = pieces.T

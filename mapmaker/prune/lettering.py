@@ -1,7 +1,6 @@
 """Writing in a picture: pages of text and legend sheets, and maps with titles, names, numbers."""
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -93,12 +92,12 @@ def text_rows(grey: NDArray[np.uint8]) -> tuple[float, float, int]:
     height, width = grey.shape
     if height < 2 * _STRIPS or width < 2 * _STRIPS:
         return 0.0, 0.0, 0
-    edges = cv2.absdiff(grey[:, 1:], grey[:, :-1])
+    broad = (width - 1) // _STRIPS
+    edges = cv2.absdiff(grey[:, 1 : 1 + _STRIPS * broad], grey[:, : _STRIPS * broad])
     edges = cv2.threshold(edges, _EDGE, 255, cv2.THRESH_BINARY)[1]
-    ends = np.linspace(0, width - 1, _STRIPS + 1).astype(int)
-    strips = [edges[:, a:b] for a, b in pairwise(ends)]
-    full = [cv2.reduce(s, 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[:, 0] / 255 for s in strips]
-    lines, covered = _even_lines(np.stack(full).astype(np.float32, copy=False))
+    full = cv2.resize(edges, (_STRIPS, height), interpolation=cv2.INTER_AREA)
+    full = cv2.transpose(full).astype(np.float32) / np.float32(255)
+    lines, covered = _even_lines(full)
     return float(covered.mean()), float((covered > 0.25).mean()), int(lines.max())
 
 
@@ -106,15 +105,25 @@ def _even_lines(full: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np
     # For each strip (strips, height) how many lines of text follow each other evenly down it, and
     # the share of its height they take. All strips are one row of places, two apart.
     count, height = full.shape
+    every, share = np.zeros(count, np.intp), np.zeros(count)
     inked, empty = full > _INKED, full < _EMPTY
     dark, clear = inked.sum(axis=1), empty.sum(axis=1)
     may_be = (dark > 0.1 * height) & (dark < 0.9 * height) & (clear > 0.08 * height)
+    hopeful = np.flatnonzero(may_be)
+    if len(hopeful):
+        found = _lines_down(full[hopeful], inked[hopeful], empty[hopeful])
+        every[hopeful], share[hopeful] = found
+    return every, share
+
+
+def _lines_down(
+    full: NDArray[np.float32], inked: NDArray[np.bool_], empty: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    count, height = full.shape
     none = np.zeros(count, np.intp), np.zeros(count)
-    if not may_be.any():
-        return none
     row = height + 2
     framed = np.zeros((3, count, row))
-    framed[0, :, 1:-1] = inked & may_be[:, None]
+    framed[0, :, 1:-1] = inked
     framed[1, :, :-2], framed[1, :, -2] = empty, 1
     framed[2, :, :-2] = full
     shown = framed[0].ravel()

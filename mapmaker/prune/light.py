@@ -16,6 +16,7 @@ _BIN_BITS = 4  # the ground is looked for among colours this coarse
 _RIM_SHARE = 0.02  # of the shorter side
 _RIM_STEP = 3  # every third pixel of the rim will do
 _FLOODED = 128
+_LEAST_GROUND = 0.4  # of the picture: a ground that is less is not looked for
 _INK = 24  # a block with a wider range of brightness shows a line [grey levels]
 _BLOCK_PX = 6
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
@@ -27,8 +28,9 @@ def light(shot: Shot) -> dict[str, float]:
 
     light_low, light_mid, light_high, light_bright, light_top: the brightness [grey levels] below
     which 1, 50, 95, 99 and 99.8 % of it lie. light_ink: share of small blocks that hold a line.
-    light_ground: share of one colour that reaches in from the rim; light_ground_level: its
-    brightness; light_ground_flat: share of this ground that is as flat as if it had been poured.
+    light_ground: share of one colour that reaches in from the rim, 0 when there is less of it than
+    0.4; light_ground_level: its brightness; light_ground_flat: share of this ground that is as flat
+    as if it had been poured.
     """
     grey = shot.small_grey
     counts = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256]))
@@ -86,6 +88,9 @@ def _ground(small: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, floa
     colour = rim[coarse == np.bincount(coarse).argmax()].mean(axis=0)
     low, high = np.maximum(colour - _NEAR, 0), np.minimum(colour + _NEAR, 255)
     same = cv2.inRange(small, low.astype(np.uint8), high.astype(np.uint8))
+    level = float(colour @ [0.299, 0.587, 0.114])
+    if cv2.countNonZero(same) < _LEAST_GROUND * height * width:  # so no surround: see thresholds
+        return {"light_ground": 0.0, "light_ground_level": level, "light_ground_flat": 0.0}
     framed = cv2.copyMakeBorder(same, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=[255])
     cv2.floodFill(framed, None, (0, 0), (_FLOODED,))
     ground = framed[1:-1, 1:-1] == _FLOODED
@@ -94,6 +99,6 @@ def _ground(small: NDArray[np.uint8], grey: NDArray[np.uint8]) -> dict[str, floa
     flat = np.count_nonzero(ground & (spread <= _FLAT))
     return {
         "light_ground": area / (height * width),
-        "light_ground_level": float(colour @ [0.299, 0.587, 0.114]),
+        "light_ground_level": level,
         "light_ground_flat": flat / area if area else 0.0,
     }

@@ -18,9 +18,9 @@ from mapmaker.prune.shot import Shot
 from mapmaker.prune.thresholds import Limits
 
 NO_DETAIL = -6.0
-_PATCH_PX, _PATCHES = 128, 4
+_PATCH_PX, _PATCHES = 96, 4
 _FINE, _COARSE = (0.3, 0.45), (0.1, 0.2)  # cycles a pixel: blur and enlarging lose the first
-_LINES = 256  # rows and columns looked at, at most
+_LINES = 96  # rows and columns looked at, at most
 _REACH = np.ones((1, 9), np.uint8)  # an edge is what rises within so many pixels
 _PEAK = np.ones((1, 5), np.uint8)
 _STRONG = 0.03  # share of a picture's steepest places that are looked at
@@ -143,7 +143,9 @@ def _along(grey: Bytes, axis: int) -> tuple[NDArray[np.float32], list[float]]:
     places = np.flatnonzero(edges > 0)
     steep = step.ravel()[places].astype(np.float32) / rise.ravel()[places]
     steps, bends = _profile(step), _profile(bend)
-    return steep, [beat(steps, 2), beat(steps, 3), beat(steps, 4), beat(bends, 4)]
+    eights = _pieces(steps, _JPEG_PX)
+    found = (eights, 2), (_pieces(steps, 6), 3), (eights, 4), (_pieces(bends, _JPEG_PX), 4)
+    return steep, [_beat(pieces, factor) for pieces, factor in found]
 
 
 def _profile(values: NDArray) -> NDArray[np.float32]:
@@ -159,15 +161,23 @@ def beat(profile: NDArray[np.float32], factor: int) -> float:
     bring about. Judged in pieces, so that a factor that is not quite whole shows it too, by the
     piece in the middle; pieces where nothing happens are left out.
     """
+    return _beat(_pieces(profile, _JPEG_PX if _JPEG_PX % factor == 0 else 2 * factor), factor)
+
+
+def _pieces(profile: NDArray[np.float32], period: int) -> NDArray[np.float32]:
+    """Return what is usual at each place of a period, for each lively piece (n, period)."""
     pieces = len(profile) // _PIECE_PX
     if not pieces:
-        return 0.0
-    period = _JPEG_PX if _JPEG_PX % factor == 0 else 2 * factor
+        return np.empty((0, period), np.float32)
     places = profile[: pieces * _PIECE_PX].reshape(pieces, -1, period)
     places = median(places.transpose(0, 2, 1))
-    places = places[places.max(axis=1) > _LIVELY]
+    return places[places.max(axis=1) > _LIVELY]
+
+
+def _beat(places: NDArray[np.float32], factor: int) -> float:
     if not len(places):
         return 0.0
+    period = places.shape[1]
     phases = places.reshape(len(places), -1, factor)
     least, sums = phases.min(axis=1), phases.sum(axis=1)
     rest = (places.sum(axis=1)[:, None] - sums) / (period - period // factor)

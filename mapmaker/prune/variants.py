@@ -11,21 +11,11 @@ import numpy as np
 from mapmaker.prune.align import Fit, View, find, view, whole
 from mapmaker.prune.bearer import SURE, bearer
 from mapmaker.prune.blocks import blocks, moved
-from mapmaker.prune.compare import (
-    Box,
-    Colour,
-    Overlap,
-    Shape,
-    Spots,
-    colour,
-    laid,
-    lines,
-    shape,
-    spots,
-)
+from mapmaker.prune.compare import Colour, Shape, Spots, colour, lines, shape, spots
 from mapmaker.prune.detail import softer
+from mapmaker.prune.overlap import Box, Overlap, laid
 
-VERSION = "4"  # raise it when an answer may change: remembered relations are asked again
+VERSION = "5"  # raise it when an answer may change: remembered relations are asked again
 
 # The kinds. COPIES show nothing their better one does not; of a crop that depends on its share.
 COPIES = ("exact", "reencode", "resized", "dpi", "turned", "watermark")
@@ -44,6 +34,7 @@ _SAME, _SAME_MIDDLE = 0.62, 0.8  # blocks that look alike: JPEG q30 0.9, a water
 _SURE = 0.95  # lying on each other like this, with
 _STILL, _REACH_PX = 0.85, 3  # so many blocks in their place, they need no search for shared points
 _FOUND, _FAR_PX = 0.5, 8  # fewer blocks found where keys lay them: another map (0.41 at most)
+_MOSTLY = 0.6  # more, with one of the two laid over all of the other: it lies there or near by
 _CERTAIN_PART = 0.85  # more: a part (1.0 for all 49 of the real maps)
 _WHOLLY = 0.04  # of its sides a picture may lie off the other and be all of it, by keys
 _SAME_GROUND = 0.25  # another floor in the same surround shares so much at least
@@ -187,11 +178,35 @@ def tell(
 def _fits(one: View, other: View, orientation: int | None) -> Iterator[Fit]:
     """Yield the ways the other may lie on the one, the quicker first."""
     if orientation is not None:
-        yield whole(one, other, orientation)
+        full = whole(one, other, orientation)
+        yield full
+        if near := _moved(one, other, full):
+            yield near
+            return
     found = find(one, other, orientation)
     if found and found.points >= _POINTS:
         exact = whole(one, other, found.orientation)
         yield replace(exact, points=found.points) if _agree(found, exact) else found
+
+
+def _moved(one: View, other: View, full: Fit) -> Fit | None:
+    """Return the fit near `full` that most blocks agree on, or None: points must be sought then.
+
+    An edge trimmed off or words over half of a map leave enough blocks; points take ten times as
+    long to find.
+    """
+    seen = laid(one, other, full, grey=True)
+    if seen is None:
+        return None
+    found = blocks(seen, _FAR_PX)
+    fit = moved(full, seen, found) if found.found > _MOSTLY else full
+    if fit.points < 3 * _POINTS:
+        return None
+    fit = replace(full, points=fit.points) if _agree(fit, full) else fit
+    seen = laid(one, other, fit, grey=True)
+    if seen is None or blocks(seen, _REACH_PX).still < _STILL * found.found:
+        return None
+    return fit
 
 
 def _tell_part(one: View, other: View, orientation: int, lying: Box) -> Told | None:
@@ -210,7 +225,7 @@ def _tell_part(one: View, other: View, orientation: int, lying: Box) -> Told | N
     shift = (left * width + 0.5 * sx - 0.5, top * height + 0.5 * sy - 0.5)
     fit = Fit(orientation, (sx, sy), shift)
     for _ in range(2):  # the second time they are found in their place
-        seen = laid(one, other, fit)
+        seen = laid(one, other, fit, grey=True)
         if seen is None:
             return tell(one, other)
         found = blocks(seen, _FAR_PX)

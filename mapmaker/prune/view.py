@@ -12,7 +12,7 @@ from mapmaker.prune.median import median
 from mapmaker.prune.shot import Shot
 from mapmaker.prune.thresholds import Limits
 
-_FRAME_PX = 192  # of the picture the four sides of a sheet are looked for in
+_FRAME_PX = 192  # of a picture at least, that the sides of a sheet are looked for in
 _EDGES_PX = 270  # of the picture the directions of edges are counted in
 _SLOPES = np.linspace(-0.5, 0.5, 51, dtype=np.float32)  # of a side, against the picture's
 _BIN_PX = 2.5  # a side is straight when its points lie this close together
@@ -34,7 +34,7 @@ def view(shot: Shot) -> dict[str, float]:
     drawing, the weaker of the two; view_iso_over: that over the share of a usual direction.
     """
     large = min(shot.rgb.shape[:2]) >= _FRAME_PX  # a few pixels of any drawing look like a sheet
-    sides = _sides(shot.small) if large else np.zeros((4, 2), np.float32)
+    sides = _sides(shot.tiny) if large else np.zeros((4, 2), np.float32)
     seen, slopes = np.sort(sides[:, 0]), np.abs(sides[:, 1])
     share, over = _isometric(shot.small_grey)
     signs = {f"view_side{rank}": round(float(s), 3) for rank, s in enumerate(seen, 1)}
@@ -60,15 +60,11 @@ def findings(signs: Mapping[str, float], limits: Limits) -> list[Finding]:
     return found
 
 
-def _sides(small: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _sides(tiny: NDArray[np.uint8]) -> NDArray[np.float32]:
     # For top, bottom, left and right: the share of the side seen straight, and its slope.
-    scale = _FRAME_PX / max(small.shape[:2])
-    if scale < 1:
-        size = (max(8, round(small.shape[1] * scale)), max(8, round(small.shape[0] * scale)))
-        small = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
-    if min(small.shape[:2]) < _LEAST_PX:
+    if min(tiny.shape[:2]) < _LEAST_PX:
         return np.zeros((4, 2), np.float32)
-    smooth = cv2.blur(small, (3, 3))
+    smooth = cv2.blur(tiny, (3, 3))
     down = _strongest(cv2.absdiff(smooth[3:], smooth[:-3]))
     across = cv2.transpose(_strongest(cv2.absdiff(smooth[:, 3:], smooth[:, :-3])))
     views = (down, down[::-1], across, across[::-1])
@@ -85,10 +81,11 @@ def _side(steps: NDArray) -> tuple[float, float]:
     height, width = steps.shape
     ground = float(median(steps[: max(2, height // 40)].ravel().astype(np.float32)))
     stands = steps[: int(height * _DEPTH)] > max(_STEP, 3 * ground + 4)
-    columns = np.flatnonzero(stands.any(0))
+    depth = stands.argmax(0)
+    columns = np.flatnonzero((depth > 0) | stands[0])
     if len(columns) < 0.2 * width:
         return 0.0, 0.0
-    depth = stands.argmax(0)[columns].astype(np.float32)
+    depth = depth[columns].astype(np.float32)
     offsets = depth - _SLOPES[:, None] * (columns - width / 2)
     bins = np.round((offsets - offsets.min()) / _BIN_PX).astype(np.int64)
     many = int(bins.max()) + 2
