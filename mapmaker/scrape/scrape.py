@@ -24,6 +24,7 @@ from mapmaker.scrape.web import Web
 from mapmaker.stopping import StopFlag, stoppable
 from mapmaker.workspace import Dataset, Workspace, locked
 
+CHECKERS = 2  # threads beyond --jobs: they check pictures while every connection is busy
 WANTED_GAPS = {"removed", REASON}  # nothing is missing that should be here
 
 
@@ -101,7 +102,8 @@ def _fetch_all(
     outcomes: dict[int, Outcome],
 ) -> Iterator[Event]:  # fmt: skip
     total_bytes = 0
-    for result in work_through(wanted, fetcher, config.jobs, web.halt):
+    threads = config.jobs + CHECKERS
+    for result in work_through(wanted, fetcher, threads, web.halt):
         if result is not None:
             n, outcome = result
             outcomes[n] = outcome

@@ -31,6 +31,7 @@ from mapmaker.scrape.store import Marks, Memory, Store
 
 HOMEPAGE = "https://pypi.org/project/dnd-mapmaker/"
 _HOPS = 5
+_TICK_S = 0.25
 _LEFT_OVER_BYTES = 65_536
 _MOVED = (301, 302, 303, 307, 308)
 _REFRESH = re.compile(
@@ -74,6 +75,7 @@ class Web:
         self.pipes = Pipes(guard, patience, config.jobs)
         self.requests = 0
         self._lock = threading.Lock()
+        self._gate = threading.Semaphore(config.jobs)
 
     def page(
         self, url: str, route: Route | None = None, marks: Marks = (None, None)
@@ -194,7 +196,20 @@ class Web:
 
     @contextmanager
     def _ask(self, url: str, ask: _Ask) -> Iterator[BaseHTTPResponse]:
-        """Send one request. Raises Refused when no connection comes about."""
+        """Send one request, when fewer than `jobs` are under way.
+
+        Raises Refused when no connection comes about.
+        """
+        while not self._gate.acquire(timeout=_TICK_S):
+            self.manners.sleep(0)  # raises Halted when the run is being stopped
+        try:
+            with self._asked(url, ask) as response:
+                yield response
+        finally:
+            self._gate.release()
+
+    @contextmanager
+    def _asked(self, url: str, ask: _Ask) -> Iterator[BaseHTTPResponse]:
         self.manners.check(url)
         self.manners.wait(url)
         with self._lock:
