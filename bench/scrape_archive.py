@@ -23,6 +23,7 @@ from PIL import Image
 from mapmaker.scrape.replica import Replica
 from mapmaker.scrape.replica_plan import VARIANT, Entry, File
 
+_VARIANTS = ("White Background", "Black & White")
 _SPREAD = (0.66, 1.34)  # 343 to 637 kB about a mean of 517: what the pages of 2003-2007 state
 
 
@@ -40,8 +41,9 @@ class Archive(Replica):
         for n, month in enumerate(self.truth.months):
             entries = []
             for entry in month.entries:
-                entries.append(_with_files(entry, [next(sizes) for _ in range(1 + (extra > 0))]))
-                extra -= 1
+                more = max(0, min(len(_VARIANTS), extra))
+                entries.append(_with_files(entry, [next(sizes) for _ in range(1 + more)]))
+                extra -= more
             self.truth.months[n] = replace(month, entries=tuple(entries))
         self._made: dict[str, bytes] = {}
 
@@ -56,8 +58,8 @@ def _with_files(entry: Entry, sizes_kib: list[int]) -> Entry:
     first = next(f for f in entry.files if f.format == "JPG" and f.variant is None)
     files = [replace(first, declared=f"{k}k", declared_bytes=k * 1024) for k in sizes_kib]
     for n, file in enumerate(files[1:], 1):
-        path, art = file.path.replace(".jpg", "_white.jpg"), file.art + VARIANT
-        variant = {"style": "variant", "variant": "White Background", "dpi": None}
+        path, art = file.path.replace(".jpg", f"_v{n}.jpg"), file.art + n * VARIANT
+        variant = {"style": "variant", "variant": _VARIANTS[n - 1], "dpi": None}
         files[n] = replace(file, path=path, art=art, **variant)
     return replace(entry, files=tuple(files))
 
