@@ -95,6 +95,27 @@ def test_a_part_that_is_complete_already_is_proven_by_its_end(tmp_path):
     assert request.sent_bytes == OVERLAP
 
 
+@pytest.mark.parametrize("how", ["as it was", "a byte more", "a byte changed", "an old note"])
+def test_a_complete_part_is_taken_by_length_and_hash_alone(tmp_path, how):
+    """Killed while the picture was being checked: nothing is asked for, unless a byte differs."""
+    part = tmp_path / "x.part"
+    with served(good) as server:
+        net = near(server)
+        first = net.file(address(server), part)
+        server.log.requests.clear()
+        data = bytearray(BODY)
+        if how == "an old note":
+            note = part.with_name("x.part.json")
+            note.write_text(note.read_text().replace('"attempts"', '"efforts"'))
+        elif how != "as it was":
+            data = data + b"x" if how == "a byte more" else data[:-1] + bytes([data[-1] ^ 1])
+            part.write_bytes(data)
+        again = net.file(address(server), part)
+
+    assert again == first and part.read_bytes() == BODY
+    assert len(server.log.requests) == (0 if how == "as it was" else 1)
+
+
 def whole(reply, tries):
     """A server that has never heard of Range."""
     reply.say(200, BODY, ETAG)

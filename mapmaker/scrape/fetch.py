@@ -17,7 +17,7 @@ from mapmaker.scrape.links import identity
 from mapmaker.scrape.manifest import gap
 from mapmaker.scrape.mirrors import Mirrors
 from mapmaker.scrape.optout import against_in_file
-from mapmaker.scrape.parts import discard
+from mapmaker.scrape.parts import discard, is_unfinished
 from mapmaker.scrape.source import Source
 from mapmaker.scrape.tombstones import Tombstones
 from mapmaker.scrape.unzip import picture_members, unpack
@@ -100,7 +100,7 @@ class Fetcher:
             discard(part)
             return placed
         except (NotGood, Refused) as error:
-            if not isinstance(error, Refused) or not error.again:
+            if not (isinstance(error, Refused) and error.again and is_unfinished(part)):
                 discard(part)
             return self.ledger.add(self._refusal(find, key, error, answer))
 
@@ -172,7 +172,7 @@ class Fetcher:
             self.ledger.add({**whole, "status": answer.status, "attempts": answer.attempts})
             discard(part)
         except (NotGood, Refused) as error:
-            if not isinstance(error, Refused) or not error.again:
+            if not (isinstance(error, Refused) and error.again and is_unfinished(part)):
                 discard(part)
             record = self.ledger.add(self._refusal(find, key, error, None))
             outcome.gaps.append(_gap(find, record["reason"], record))

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mapmaker.files import sha256_of
 from mapmaker.scrape.allowance import Allowance
 
 OVERLAP = 65_536
@@ -107,6 +108,23 @@ class Part:
         os.fsync(self._file.fileno())
         return self._digest.hexdigest()
 
+    def seal(self, answer: Mapping[str, Any]) -> None:
+        """Note that the file is complete, and what was answered: a kill from here on costs nothing.
+
+        Call it after `finish`.
+        """
+        self.edition = {"url": self.url, "sha256": answer["sha256"], "answer": dict(answer)}
+        self._write_note()
+
+    def sealed(self) -> dict[str, Any] | None:
+        """Return the answer of an earlier run when length and hash prove that the file is whole."""
+        note = _note(self.path)
+        known = note.get("answer") if note.get("url") == self.url else None
+        size = os.fstat(self._file.fileno()).st_size
+        if not isinstance(known, dict) or known.get("bytes") != size:
+            return None
+        return known if sha256_of(self.path) == note.get("sha256") else None
+
     def forget(self) -> None:
         """Begin with nothing."""
         _note_of(self.path).unlink(missing_ok=True)
@@ -149,13 +167,10 @@ class Part:
             self._known += self._file.read(OVERLAP - len(self._known))
 
     def _read_note(self) -> dict[str, Any]:
-        try:
-            note = json.loads(_note_of(self.path).read_bytes())
-            marks = [note["etag"], note["last_modified"]]
-            good = note["url"] == self.url and isinstance(note["total"], int) and any(marks)
-            return note if good and all(isinstance(m, str | None) for m in marks) else {}
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}
+        note = _note(self.path)
+        marks = [note.get("etag"), note.get("last_modified")]
+        good = note.get("url") == self.url and isinstance(note.get("total"), int) and any(marks)
+        return note if good and all(isinstance(m, str | None) for m in marks) else {}
 
     def _write_note(self) -> None:
         note = _note_of(self.path)
@@ -163,6 +178,12 @@ class Part:
         beside.write_text(json.dumps(self.edition), encoding="utf-8")
         beside.replace(note)
         self._noted = True
+
+
+def is_unfinished(path: Path) -> bool:
+    """True for a part that a later try can go on with."""
+    note = _note(path)
+    return bool(note) and "sha256" not in note
 
 
 def discard(path: Path) -> None:
@@ -185,6 +206,15 @@ def sweep(folder: Path) -> None:
 
 def _note_of(path: Path) -> Path:
     return path.with_name(path.name + ".json")
+
+
+def _note(path: Path) -> dict[str, Any]:
+    """Return the note beside a part; an empty one when it cannot be read."""
+    try:
+        note = json.loads(_note_of(path).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
 
 
 def _strong_marks(headers: Mapping[str, str]) -> dict[str, str | None]:
