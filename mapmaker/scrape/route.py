@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from mapmaker.scrape.answer import Refused
 from mapmaker.scrape.links import path_and_query, refuse, unwrap
@@ -59,3 +60,24 @@ class Live:
 
     def admit(self, status: int, headers: Mapping[str, str]) -> None:
         """Whatever the site sends is the site's."""
+
+
+class ToRobots:
+    """A robots.txt may lie anywhere on the hosts of a source, or on the host that was asked."""
+
+    def __init__(self, url: str, live: Live) -> None:
+        self.netloc, self.live = urlsplit(url).netloc, live
+
+    def owns(self, url: str) -> bool:
+        return urlsplit(url).netloc == self.netloc or self.live.owns(url)
+
+    def leads(self, url: str, to: str, *, is_file: bool) -> str:
+        if not self.owns(to):
+            raise Refused("redirected", 302)
+        return to
+
+    def returns(self, to: str) -> bool:
+        return True
+
+    def admit(self, status: int, headers: Mapping[str, str]) -> None:
+        """Every answer counts."""

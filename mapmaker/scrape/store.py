@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 Marks = tuple[str | None, str | None]  # (ETag, Last-Modified) of what one has
 
@@ -33,6 +33,9 @@ class Store(Protocol):
         """Return the sha256 (hex) of all of it."""
         ...
 
+    def seal(self, answer: Mapping[str, Any]) -> None:
+        """Note that all of it is here, and what was answered."""
+
     def forget(self) -> None:
         """Begin with nothing."""
 
@@ -62,6 +65,9 @@ class Memory:
 
     def finish(self) -> str:
         return hashlib.sha256(self.body).hexdigest()
+
+    def seal(self, answer: Mapping[str, Any]) -> None:
+        """Memory does not outlast the run."""
 
     def forget(self) -> None:
         self.body.clear()

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from mapmaker.scrape.optout import header_evidence
 from mapmaker.scrape.parts import Part, Stale
 from mapmaker.scrape.pipe import Patience, Pipes
 from mapmaker.scrape.robots import MOST_BYTES, Robots
-from mapmaker.scrape.route import Live, Route
+from mapmaker.scrape.route import Live, Route, ToRobots
 from mapmaker.scrape.source import Source
 from mapmaker.scrape.store import Marks, Memory, Store
 
@@ -47,6 +47,7 @@ class _Ask:
     store: Store
     limit: int
     is_file: bool
+    robots: str = "allowed"
 
 
 class Web:
@@ -105,10 +106,7 @@ class Web:
                 if route is None and (known := store.sealed()):
                     return Answer(**known)
             ask = _Ask(route or self.live, store, self.config.max_file_bytes, True)
-            answer = self._fetch(url, ask)
-            if route is None:  # an archive's answer is more than its bytes: which capture it was
-                store.seal(asdict(answer))
-            return answer
+            return self._fetch(url, ask)
 
     def close(self) -> None:
         """Close every connection."""
@@ -120,7 +118,8 @@ class Web:
 
     def _fetch(self, url: str, ask: _Ask) -> Answer:
         robots = self._may_ask(url)
-        return replace(self._try(url, lambda: self._once(url, ask)), robots=robots)
+        ask = replace(ask, robots=robots)
+        return self._try(url, lambda: self._once(url, ask))
 
     def _may_ask(self, url: str) -> str:
         """Return what robots.txt says; an interface for programs is none of its business."""
@@ -193,12 +192,18 @@ class Web:
         said, status = response.headers, response.status
         marks = said.get("ETag"), said.get("Last-Modified")
         if status == 304:
-            return Answer(url, status, 0, "", *marks)
+            return Answer(url, status, 0, "", *marks, robots=ask.robots)
         ask.route.admit(200, said)
         ask.store.begin(status, said)
         receive(response, ask.store, ask.limit - ask.store.size, self.allowance.spend)
         digest = ask.store.finish()
-        return Answer(url, 200, ask.store.size, digest, *marks, against=header_evidence(said))
+        against = header_evidence(said)
+        answer = Answer(
+            url, 200, ask.store.size, digest, *marks, robots=ask.robots, against=against
+        )  # fmt: skip
+        if ask.route is self.live:  # an archive's answer is more: which capture it was
+            ask.store.seal(asdict(answer))
+        return answer
 
     @contextmanager
     def _ask(self, url: str, ask: _Ask) -> Iterator[BaseHTTPResponse]:
@@ -274,7 +279,7 @@ class Web:
         return bytes(head)
 
     def _head_of(self, url: str) -> bytes:
-        ask = _Ask(_Anywhere(url, self.live), Memory((None, None)), MOST_BYTES, False)
+        ask = _Ask(ToRobots(url, self.live), Memory((None, None)), MOST_BYTES, False)
         for _ in range(_HOPS + 1):
             with self._ask(url, ask) as response:
                 to = self._leads(url, response, ask)
@@ -283,27 +288,6 @@ class Web:
                     return receive_head(response, MOST_BYTES)
             url = to
         raise Refused("redirected", 302, final=True)
-
-
-class _Anywhere:
-    """A robots.txt may lie anywhere on the hosts of a source, or on the host that was asked."""
-
-    def __init__(self, url: str, live: Live) -> None:
-        self.netloc, self.live = urlsplit(url).netloc, live
-
-    def owns(self, url: str) -> bool:
-        return urlsplit(url).netloc == self.netloc or self.live.owns(url)
-
-    def leads(self, url: str, to: str, *, is_file: bool) -> str:
-        if not self.owns(to):
-            raise Refused("redirected", 302)
-        return to
-
-    def returns(self, to: str) -> bool:
-        return True
-
-    def admit(self, status: int, headers: Mapping[str, str]) -> None:
-        """Every answer counts."""
 
 
 def user_agent(contact: str | None) -> str:
