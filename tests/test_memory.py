@@ -13,7 +13,7 @@ from shard_tools import kept_from_file, make_dataset, pack_all
 from mapmaker.errors import BadConfig
 from mapmaker.models import Nets, build
 from mapmaker.train.memory import GIB, MemoryPlan, parse_memory, plan_memory
-from mapmaker.train.recipes import NOTES
+from mapmaker.train.recipes import NOTES, RECOMMENDED
 from mapmaker.train.rehearse import rehearse
 from mapmaker.train.step import Pace
 
@@ -131,6 +131,14 @@ def test_each_way_to_save_memory_saves_it(nets: Nets, changed: str) -> None:
     less = rehearse(nets, recipe, pace.get(changed, whole), changed == "checkpointing").step
 
     assert less < 0.9 * peak
+
+
+def test_what_grows_during_a_run_is_planned_for_at_its_most(nets: Nets) -> None:
+    """Augmentation that eases in takes nothing at first; the plan is for the end of the run."""
+    at_once, eased = (replace(RECOMMENDED, ease=ease) for ease in (0.0, 8.0))
+    pace = Pace(4, 1, "fp32")
+
+    assert rehearse(nets, eased, pace, False) == rehearse(nets, at_once, pace, False)
 
 
 def test_a_rehearsal_leaves_the_nets_and_the_dice_alone() -> None:

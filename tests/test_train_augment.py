@@ -9,9 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mapmaker.train.augment import colour, cut_out, seen, translate
+from mapmaker.train.augment import colour, cut_out, eased, seen, translate
 from mapmaker.train.chance import chance
+from mapmaker.train.data import Pictures
 from mapmaker.train.recipes import RECOMMENDED, Recipe
+
+
+class Held:
+    """Black pictures of 8 px, as shards hold them."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def indices(self, split: str) -> np.ndarray:
+        return np.arange(self.count)
+
+    def load(self, indices: np.ndarray) -> np.ndarray:
+        return np.zeros((len(indices), 8, 8, 3), np.uint8)
 
 
 def pictures(count: int = 4, side: int = 16) -> Tensor:
@@ -42,6 +56,31 @@ def test_gradient_reaches_every_picture() -> None:
 
     assert images.grad is not None and torch.isfinite(images.grad).all()
     assert (images.grad.abs().amax((1, 2, 3)) > 0).all()
+
+
+def test_augmentation_grows_with_the_passes() -> None:
+    """With `ease` new pictures are shown as they are, half-way half as changed, then as told."""
+    recipe, images = replace(RECOMMENDED, ease=8.0), pictures()
+
+    assert torch.equal(seen(images, eased(recipe, 0.0), chance(0, 1), 0.0), images)
+    half = eased(recipe, 4.0)
+    assert (half.translation, half.cutout_chance) == (
+        recipe.translation / 2, recipe.cutout_chance / 2
+    )  # fmt: skip
+    assert half.cutout == recipe.cutout  # as large a hole, but in fewer pictures
+    assert eased(recipe, 8.0) == eased(recipe, 900.0) == recipe
+    assert eased(RECOMMENDED, 0.0) == RECOMMENDED  # without `ease` at once
+
+
+def test_ease_counts_every_orientation_as_a_picture() -> None:
+    """Ten pictures are eighty where each may be turned: what is seen of them is new so long."""
+    shapes = [(True, 80), (False, 10)]
+
+    for symmetries, views in shapes:
+        held = Pictures(
+            Held(10), device=torch.device("cpu"), seed=0, resident=True, symmetries=symmetries
+        )
+        assert held.views == views
 
 
 @settings(max_examples=20, deadline=None)

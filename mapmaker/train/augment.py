@@ -5,6 +5,8 @@ written from the paper. Ours reflects the border where theirs fills it black (a 
 feature here), and is mild with colour, which carries meaning on a map.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -14,6 +16,19 @@ from mapmaker.train.chance import Draws
 from mapmaker.train.recipes import Recipe
 
 Random = np.random.Generator | Draws
+
+
+def eased(recipe: Recipe, passes: float) -> Recipe:
+    """Return the recipe as it holds after `passes` over the pictures and their symmetries.
+
+    Augmentation keeps the discriminator from learning the pictures by heart, which it cannot have
+    done while each is new to it: until `ease` passes are over it grows from nothing.
+    """
+    if passes >= recipe.ease:
+        return recipe
+    force = passes / recipe.ease
+    names = ("translation", "cutout_chance", "brightness", "saturation", "contrast")
+    return replace(recipe, **{name: getattr(recipe, name) * force for name in names})
 
 
 def seen(images: Tensor, recipe: Recipe, rng: Random, progress: float) -> Tensor:
@@ -26,7 +41,7 @@ def seen(images: Tensor, recipe: Recipe, rng: Random, progress: float) -> Tensor
     images = colour(images, recipe, rng)
     if recipe.translation:
         images = translate(images, recipe.translation, rng)
-    if recipe.cutout:
+    if recipe.cutout and recipe.cutout_chance:
         images = cut_out(images, recipe.cutout, recipe.cutout_chance, rng)
     sigma = recipe.noise
     if recipe.noise_until < 1:

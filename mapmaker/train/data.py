@@ -55,6 +55,11 @@ class Pictures:
     def __len__(self) -> int:
         return len(self._where)
 
+    @property
+    def views(self) -> int:
+        """How many different pictures there are, each in every orientation it may be shown in."""
+        return len(self) * (8 if self.symmetries else 1)
+
     def batch(self, start: int, count: int) -> Tensor:
         """Return pictures start .. start+count-1 of the stream: float (count, 3, H, W) in [-1, 1].
 

@@ -41,6 +41,7 @@ class Recipe:
     translation: float = 0.0  # differentiable augmentation (arXiv 2006.10738): share of a side
     cutout: float = 0.0  # side of the hole, as a share of the picture's
     cutout_chance: float = 0.5
+    ease: float = 0.0  # passes until augmentation is in full force, a picture's symmetries counted
     brightness: float = 0.0
     saturation: float = 0.0
     contrast: float = 0.0
@@ -56,6 +57,8 @@ class Recipe:
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise BadConfig(f"A recipe's {name} is {getattr(self, name)}.", hint="Use 0 to 1.")
+        if self.ease < 0:
+            raise BadConfig(f"A recipe's ease is {self.ease}.", hint="Use 0, or a few passes.")
         if not (0 <= self.translation < 1 and 0 <= self.cutout < 1):
             raise BadConfig("A recipe's translation and cutout are shares of a side below 1.")
         if not (self.lr_g > 0 and self.lr_d > 0):

@@ -6,7 +6,7 @@ The rehearsal runs `train_step` itself, so what it counts cannot drift from what
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,8 @@ def rehearse(nets: Nets, recipe: Recipe, pace: Pace, checkpointing: bool) -> Reh
         )
         state.step = recipe.lecam_after
         _as_after_a_step(state)
-        train_step(state, pictures, recipe, pace, seed=0, progress=0.0)
+        at_most = replace(recipe, ease=0.0)  # augmentation in full force keeps the most
+        train_step(state, pictures, at_most, pace, seed=0, progress=0.0)
         return Rehearsal(
             _weights(state), _gradients(state), _moments(state), _turned(state), ledger.peak
         )

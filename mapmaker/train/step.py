@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mapmaker.train.augment import seen
+from mapmaker.train.augment import eased, seen
 from mapmaker.train.chance import FAKES, FAKES_AGAIN, LATENTS, NOISE, REALS, Dice
 from mapmaker.train.data import Pictures
 from mapmaker.train.device import mixed
@@ -99,6 +99,7 @@ def train_step(
     if kinds is not None:  # the generator paints the kinds that the real pictures are of
         latents[:, -kinds.shape[1] :] = kinds
     draws = [latents[part] for part in parts]
+    recipe = eased(recipe, state.images / pictures.views)
     turn = _Turn(state, recipe, pace, dice, progress, parts, draws)
 
     # One forward pass serves both nets when its graph can wait: a step of one micro-batch.
