@@ -101,6 +101,7 @@ RECOMMENDED = Recipe(
     lr_g=2e-4,
     lr_d=2e-4,
     ema=0.999,
+    ease=24.0,
     translation=0.125,
     cutout=0.3,
     brightness=0.2,
