@@ -69,7 +69,8 @@ def test_augmentation_grows_with_the_passes() -> None:
     )  # fmt: skip
     assert half.cutout == recipe.cutout  # as large a hole, but in fewer pictures
     assert eased(recipe, 8.0) == eased(recipe, 900.0) == recipe
-    assert eased(RECOMMENDED, 0.0) == RECOMMENDED  # without `ease` at once
+    at_once = replace(RECOMMENDED, ease=0.0)
+    assert eased(at_once, 0.0) == at_once
 
 
 def test_ease_counts_every_orientation_as_a_picture() -> None:
