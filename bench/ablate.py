@@ -73,8 +73,8 @@ def trials(minutes: float, seeds: int) -> dict[str, list[tuple[str, list[Trial]]
         for key, (_, variants) in QUESTIONS.items()
     }
     asked["diversity"] = [
-        ("120 of all kinds", of("mixed", pictures=120)),
-        ("120 dungeons", of("dungeons", pictures=120, kinds=("dungeon",))),
+        ("90 of all kinds", of("mixed", pictures=90, rest=40)),
+        ("90 dungeons", of("dungeons", pictures=90, rest=40, kinds=("dungeon",))),
         base,
     ]
     asked["size"] = [

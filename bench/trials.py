@@ -32,8 +32,10 @@ SPREAD = 0.25  # pictures nearer to each other than this share of the real ones'
 class Trial:
     """One training. arch is ours, or a peer of `bench/peers.py`; changes are fields over `recipe`.
 
-    kinds limits the training pictures to those kinds of map, and pictures to so many of them
-    (0: all); judge is the side [px] at which the samples are measured (0: size).
+    kinds limits the pictures to those kinds of map, and pictures the training ones to so many
+    (0: all). With `rest`, whole source maps are drawn until there are that many, and so many others
+    of the remaining maps, not the held-out ones, are what the samples are measured against. judge
+    is the side [px] at which they are measured (0: size).
     """
 
     name: str
@@ -45,6 +47,7 @@ class Trial:
     changes: Mapping[str, Any] = field(default_factory=dict)
     kinds: tuple[str, ...] = ()
     pictures: int = 0
+    rest: int = 0
     judge: int = 0
 
     @property
@@ -81,14 +84,31 @@ def read_data(home: Path, dataset: str, trial: Trial) -> Data:
         if trial.kinds:
             ids = [bytes(row).hex() for row in shards.column("sha256")[indices]]
             indices = indices[[kinds.get(one) in trial.kinds for one in ids]]
-        if split == "train" and trial.pictures:
-            chance = np.random.Generator(np.random.Philox(key=trial.seed))
-            indices = np.sort(chance.permutation(indices)[: trial.pictures])
         if split == "train":
-            groups = shards.column("group")[indices].astype(np.int64)
+            every = shards.column("group")
+            if trial.pictures:
+                indices, others = draw_maps(indices, every, trial)
+            groups = every[indices].astype(np.int64)
+        elif trial.rest:
+            indices = others
         sides.append(shards.load(indices))
     cells = shards.column("cell_px")
     return Data(*sides, groups, float(np.median(cells[cells > 0])) if (cells > 0).any() else 0.0)
+
+
+def draw_maps(indices: Any, groups: Any, trial: Trial) -> tuple[Any, Any]:
+    """Return `pictures` of the indices and `rest` others, source maps in the seed's order."""
+    import numpy as np
+
+    chance = np.random.Generator(np.random.Philox(key=trial.seed))
+    order = {int(group): n for n, group in enumerate(chance.permutation(np.unique(groups)))}
+    sorted_ = sorted(indices.tolist(), key=lambda i: (order[int(groups[i])], i))
+    cut = trial.pictures
+    while 0 < cut < len(sorted_) and groups[sorted_[cut]] == groups[sorted_[trial.pictures - 1]]:
+        cut += 1  # no map stands on both sides
+    picked, others = sorted_[: trial.pictures], sorted_[cut:]
+    others = chance.permutation(others)[: trial.rest].tolist()
+    return np.sort(picked), np.sort(np.asarray(others, dtype=np.int64))
 
 
 class Held:
