@@ -78,3 +78,11 @@ def is_public(address: str) -> bool:
         if ip not in _UNICAST or any(ip in tunnel for tunnel in _TUNNELS):
             return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def is_private(host: str) -> bool:
+    """True for a name or number that can only mean a machine of one's own network."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host.isdigit() or host == "localhost" or "." not in host

@@ -1,9 +1,9 @@
 """What a link on a page really points at: unwrapped, made absolute, refused when unsafe."""
 
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urljoin, urlsplit, urlunsplit
 
+from mapmaker.scrape.guard import is_private
 from mapmaker.scrape.source import Source
 
 _MAX_WRAPPERS = 3
@@ -101,11 +101,3 @@ def _absolute(base: str, href: str) -> str:
 def _scheme(href: str) -> str:
     head, colon, _ = href.partition(":")
     return head.lower() if colon and head.isalnum() else ""
-
-
-def is_private(host: str) -> bool:
-    """True for a name or number that can only mean a machine of one's own network."""
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return host.isdigit() or host == "localhost" or "." not in host

@@ -22,7 +22,7 @@ from mapmaker.scrape.readers import read_answer
 from mapmaker.scrape.source import Source
 from mapmaker.scrape.store import Marks
 
-_READERS = ("grammar", "items", "links", "optout", "page", "readers", "urllist")
+_READERS = ("grammar", "items", "links", "listfile", "optout", "page", "readers", "urllist")
 _NEEDED = {"etag", "last_modified", "sha256"}
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from mapmaker.errors import BadConfig, MapmakerError, UnsafeInput
 from mapmaker.scrape.card import key, values_of
+from mapmaker.scrape.listfile import hosts_of
 from mapmaker.shelf import read_card
 
 AI_CHOICES = ("yes", "no", "unknown")
@@ -208,8 +209,6 @@ def _is_encoding(name: str) -> bool:
 
 def _with_list(source: Source, where: str) -> Source:
     """Return the source with the hosts of its list. Raises BadConfig when there is no such file."""
-    from mapmaker.scrape.urllist import hosts_of
-
     if source.kind != "list":
         raise BadConfig(f"{where}: list is for kind list.", hint='Add kind = "list".')
     if source.template:
