@@ -1,7 +1,9 @@
 """The replica itself: it behaves as the old site did, and it knows the truth about itself."""
 
 import io
+import json
 import time
+from collections import Counter
 
 import pytest
 import requests
@@ -9,6 +11,7 @@ from PIL import Image
 
 from mapmaker.scrape.replica import HOSTS, Replica
 from mapmaker.scrape.replica_faults import BROKEN
+from mapmaker.scrape.replica_full import FULL, STATED_KB
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +108,44 @@ def test_a_cut_file_promises_more_than_it_sends(archive):
 
 
 def test_it_scales_to_the_size_of_the_real_archive():
-    """360 maps fill the months of 2000 to 2007 with four or five entries each."""
-    archive = Replica(maps=353, drawn=False, faults=False)
+    """360 maps, 83 months, 8 years, 900 files of the stated sizes, and so many faults of each kind."""
+    archive = Replica(full=True, sizes=0.1, side_px=48, drawn=False)
 
     entries = [e for m in archive.truth.months for e in m.entries]
-    assert len(entries) == 353 and len({f.path for e in entries for f in e.files}) > 700
-    assert {e.date.year for e in entries} == set(range(2000, 2008))
+    files = [f for e in entries for f in e.files]
+    have = Counter(f.behaviour for f in files) + Counter(f.mode for f in files)
+    dead = sum(have[b] for b in ("404", "410", "403", "500"))
+    assert {
+        "maps": len({(e.date, e.title) for e in entries}), "months": len(archive.truth.months),
+        "years": len({e.date.year for e in entries}), "files": len({f.path for f in files}),
+        "dead": dead, "soft-404": have["soft-404"] + have["soft-404-as-jpeg"],
+        "corrupt": have["garbled"] + have["half"], "cmyk": have["CMYK"],
+        "duplicate": len(archive.truth.copies),
+        **{name: have[name] for name in ("zip", "bomb", "endless")},
+    } == FULL  # fmt: skip
+    for dpi, (low, high) in STATED_KB.items():
+        sizes = [
+            f.declared_bytes for f in files if f.dpi == dpi and f.declared_bytes and not f.variant
+        ]
+        assert low * 100 <= min(sizes) and max(sizes) <= high * 106
+
+
+def test_copies_have_the_bytes_of_what_they_copy():
+    """Two names, one file."""
+    archive = Replica(full=True, sizes=0.1, side_px=48, drawn=False)
+
+    for path, original in archive.truth.copies.items():
+        one, two = archive.files[path], archive.files[original]
+        assert archive.bytes_of(one) == archive.bytes_of(two)
+
+
+def test_the_truth_can_be_written_down(archive, tmp_path):
+    """A JSON file with maps, files, sha256 and what must come of each."""
+    archive.write_truth(tmp_path / "truth.json")
+
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    files = {f["path"]: f for entry in truth["maps"] for f in entry["files"]}
+    assert files.keys() == archive.files.keys()
+    gone = files[truth["oddities"]["404"]]
+    assert (gone["reason"], gone["reason_with_archives"]) == ("not-found", None)
+    assert all(f["sha256"] == archive.sha256(archive.files[path]) for path, f in files.items())

@@ -9,19 +9,23 @@ to expect.
 """
 
 import hashlib
+import json
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from mapmaker.scrape.replica_art import file_bytes, zip_members
 from mapmaker.scrape.replica_captures import archived_reason, plant_kept
 from mapmaker.scrape.replica_faults import plant
+from mapmaker.scrape.replica_full import plan_full, size_like_the_real
 from mapmaker.scrape.replica_html import EMPTY_PAGE
 from mapmaker.scrape.replica_live import LiveSite
 from mapmaker.scrape.replica_plan import HOSTS, File, Truth, plan_archive
 from mapmaker.scrape.replica_server import Log, Reply, Request, Server
+from mapmaker.scrape.replica_truth import truth_of
 from mapmaker.scrape.replica_wayback import HOST, SECOND_HOST, WaybackMachine
 
 _KEPT_BYTES = 512_000_000
@@ -31,18 +35,22 @@ _KEPT_BYTES = 512_000_000
 class ReplicaConfig:
     """What a replica holds and how its line behaves.
 
-    maps: good maps; faults: add the month of faults; drawn: floor plans (True) or plain patterns;
-    robots: "open", "no-pictures" (Disallow: /dnd/), "closed", "missing" or "broken" (503);
-    latency_s: before every answer; bytes_per_s: the speed of each connection (None: unlimited);
-    wayback: archives too, web.archive.org and wayback.archive-it.org, with captures of everything
-    and a month of files that only they have; most_rows: what their index gives at a time;
-    any_host: answer whoever asks, by whatever Host, for tools that know no --via.
+    maps: good maps; faults: add the month of faults; full: all of `replica_full.FULL` instead;
+    sizes: files as large as the old pages state, times this (0: as large as their pictures);
+    drawn: floor plans (True) or plain patterns; robots: "open", "no-pictures" (Disallow: /dnd/),
+    "closed", "missing" or "broken" (503); latency_s: before every answer; bytes_per_s: the speed of
+    each connection (None: unlimited); wayback: archives too, web.archive.org and
+    wayback.archive-it.org, with captures of everything and a month of files that only they have;
+    most_rows: what their index gives at a time; any_host: answer whoever asks, by whatever Host,
+    for tools that know no --via.
     """
 
     maps: int = 24
     seed: int = 0
     side_px: int = 750
     faults: bool = True
+    full: bool = False
+    sizes: float = 0.0
     drawn: bool = True
     robots: str = "open"
     latency_s: float = 0.0
@@ -61,11 +69,7 @@ class Replica:
 
     def __init__(self, **options: Any) -> None:
         self.config = config = ReplicaConfig(**options)
-        self.truth: Truth = plan_archive(config.maps, config.seed, config.side_px)
-        if config.faults:
-            plant(self.truth, art=config.maps, side_px=config.side_px)
-        if config.faults and config.wayback:
-            plant_kept(self.truth, art=config.maps + 500, side_px=config.side_px)
+        self.truth: Truth = _plan(config)
         self._files: dict[str, File] | None = None
         self.robots = config.robots
         self.url = ""
@@ -125,6 +129,10 @@ class Replica:
         gone = "".join(f",{host}=http://127.0.0.1:9" for host in HOSTS)
         return self.url if live else self.url + gone
 
+    def write_truth(self, path: Path) -> None:
+        """Write everything that is true of this archive to a JSON file, with every sha256."""
+        path.write_text(json.dumps(truth_of(self), ensure_ascii=False, indent=1), "utf-8")
+
     def expected(self, dpi: str = "best", *, archives: bool = False) -> dict[str, str]:
         """Return path -> sha256 of every file that a scrape with --dpi must bring home.
 
@@ -169,3 +177,18 @@ class Replica:
             self._live.answer(reply, tries)
         else:
             reply.say(400, b"no such host here")
+
+
+def _plan(config: ReplicaConfig) -> Truth:
+    seed, side_px = config.seed, config.side_px
+    if config.full:
+        truth = plan_full(seed, side_px)
+    else:
+        truth = plan_archive(config.maps, seed, side_px)
+        if config.faults:
+            plant(truth, art=config.maps, side_px=side_px)
+        if config.faults and config.wayback:
+            plant_kept(truth, art=config.maps + 500, side_px=side_px)
+    if config.sizes:
+        size_like_the_real(truth, seed, config.sizes)
+    return truth

@@ -122,9 +122,11 @@ def _bomb() -> bytes:
 
 def zip_members(file: File, drawn: bool) -> dict[str, bytes]:
     """Return what the replica's ZIP holds; one name would leave the folder."""
-    pictures = [
-        _jpeg(_painted(file.art + 1000 + n, file.side_px, drawn), None, False) for n in range(3)
-    ]
+    numbers = [file.art + file.inside + n for n in range(3)]
+    if file.inside == 0:
+        numbers = [file.art, file.art + VARIANT, file.art + 2000]
+    side = file.side_px + (8 if file.inside == 0 else 0)
+    pictures = [_jpeg(_painted(n, side, drawn), None, False) for n in numbers]
     return {
         "maps/inner/Hall.JPG": pictures[0],
         "maps/inner/cellar.jpg": pictures[1],

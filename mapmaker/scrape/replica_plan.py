@@ -5,7 +5,7 @@ Shapes are those of the real archive as far as they are known; the pictures are 
 
 import calendar
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -36,7 +36,8 @@ class File:
 
     behaviour "good" is served plainly; `reason` is the gap expected of it (None: it must arrive).
     style: dpi, paren, size-first or variant: the words of its link. link: how its address is set.
-    kept: how archives keep it (`replica_captures.KEPT`).
+    kept: how archives keep it (`replica_captures.KEPT`). inside: of a ZIP file, by how much the
+    numbers of its pictures differ from its own; 0 says that they are the same map once more.
     """
 
     path: str
@@ -54,6 +55,7 @@ class File:
     mode: str = "RGB"
     url: str | None = None
     kept: str = "good"
+    inside: int = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +85,14 @@ class Month:
 
 @dataclass(slots=True)
 class Truth:
-    """What must be found: every planted file, every expected gap, every oddity by its name."""
+    """What must be found: every planted file, every expected gap, every oddity by its name.
+
+    copies: path -> path of the file it has the bytes of.
+    """
 
     months: list[Month]
     oddities: dict[str, str] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
 
     def files(self) -> Iterator[tuple[Entry, File]]:
         """Yield every file with its map."""
@@ -96,13 +102,14 @@ class Truth:
 
     def change(self, path: str, **values: Any) -> None:
         """Give the file at `path` other values."""
+        self.change_all({path: values})
+
+    def change_all(self, values: Mapping[str, Mapping[str, Any]]) -> None:
+        """Give the files at many paths other values."""
         for n, month in enumerate(self.months):
             entries = tuple(
-                replace(
-                    entry,
-                    files=tuple(replace(f, **values) if f.path == path else f for f in entry.files),
-                )
-                for entry in month.entries
+                replace(e, files=tuple(replace(f, **values.get(f.path, {})) for f in e.files))
+                for e in month.entries
             )
             self.months[n] = replace(month, entries=entries)
 
@@ -124,7 +131,7 @@ def plan_archive(maps: int, seed: int, side_px: int) -> Truth:
     """Return an archive of `maps` good maps; `replica_faults.plant` puts a month of bad ones in."""
     chance = random.Random(seed)
     count = min(83, max(min(maps, 5), -(-maps // 4)))
-    weeks = {m: _weeks(m[0], m[1]) for m in _months(count)}
+    weeks = {m: weeks_of(m[0], m[1]) for m in _months(count)}
     chosen: dict[tuple, list[date]] = {m: [] for m in weeks}
     left = maps
     while left and any(weeks.values()):
@@ -137,9 +144,9 @@ def plan_archive(maps: int, seed: int, side_px: int) -> Truth:
         theme = chance.choice(_THEMES)
         entries = []
         for day in sorted(days, reverse=True):
-            entries.append(_entry(chance, day, theme, art, side_px))
+            entries.append(entry_of(chance, day, theme, art, side_px))
             art += 1
-        named = days[-1] if (year, month) == (2002, 12) else _weeks(year, month)[0]
+        named = days[-1] if (year, month) == (2002, 12) else weeks_of(year, month)[0]
         name = f"{named:%Y%m%d}{letter}"
         truth.months.append(
             Month(year=year, month=month, name=name, theme=theme, entries=tuple(entries))
@@ -155,12 +162,16 @@ def jpg(path: str, art: int, side_px: int, dpi: int | None, **more: object) -> F
     known = {"declared": f"{k}k", "declared_bytes": k * 1024}
     if k >= 1024:
         mb = f"{k / 1024:.2f}"
-        known = {"declared": f"{mb}mb", "declared_bytes": round(float(mb) * 1024**2)}
+        known = {
+            "declared": f"{mb}{'m' if art % 2 else 'mb'}",
+            "declared_bytes": round(float(mb) * 1024**2),
+        }
     values: dict[str, Any] = {"path": path, "art": art, "dpi": dpi, "side_px": side}
     return File(**{**values, **known, **more})
 
 
-def _entry(chance: random.Random, day: date, theme: str, art: int, side_px: int) -> Entry:
+def entry_of(chance: random.Random, day: date, theme: str, art: int, side_px: int) -> Entry:
+    """Return the map of a week, with the files that its time had."""
     files = _FILES_OF_ERA[min(day.year, 2003)](day, art, side_px)
     drawer = _DRAWERS[art % len(_DRAWERS)]
     return Entry(
@@ -229,7 +240,7 @@ def _months(count: int) -> list[tuple[int, int, str]]:
     return (_FIRST_MONTHS + rest)[:count]
 
 
-def _weeks(year: int, month: int) -> list[date]:
+def weeks_of(year: int, month: int) -> list[date]:
     """Return the month's Thursdays, Wednesdays from 2007 on."""
     weekday = 2 if year >= 2007 else 3
     days = calendar.monthrange(year, month)[1]
