@@ -248,3 +248,24 @@ def test_the_plan_without_a_network_says_what_it_does_not_know(workspace):
     lines = describe(workspace, NAME, ScrapeConfig(via="http://127.0.0.1:9", tries=1))
 
     assert "how much that is cannot be said" in lines[-1]
+
+
+def test_the_whole_archive_arrives_with_all_that_is_known_of_it(workspace):
+    """900 files of 360 maps: each file right or named, each map one group with its facts."""
+    with Replica(full=True, sizes=0.02, side_px=48, drawn=False) as archive:
+        run(workspace, archive, dpi="all", jobs=8)
+        truth = {file.path: (entry, file) for entry, file in archive.truth.files()}
+
+        assert planted(workspace) == archive.expected("all")
+        assert gaps(workspace) == archive.expected_gaps("all")
+
+    maps, groups = {}, set()
+    for row in workspace.dataset(NAME).rows():
+        path, _, member = row["picture_url"].partition("#")
+        entry, file = truth[on_site(path)]
+        said = row["date"], row["title"], row["theme"], row["cartographer"]
+        assert said == (entry.date.isoformat(), entry.title, entry.theme, entry.cartographer)
+        assert member or (row["dpi"], row["variant"]) == (file.dpi, file.variant)
+        maps.setdefault(said[:2], set()).add(row["map_id"])
+        groups.add(row["map_id"])
+    assert all(len(ids) == 1 for ids in maps.values()) and len(groups) == len(maps) > 350
