@@ -108,7 +108,7 @@ def test_a_cut_file_promises_more_than_it_sends(archive):
 
 
 def test_it_scales_to_the_size_of_the_real_archive():
-    """360 maps, 83 months, 8 years, 900 files of the stated sizes, and so many faults of each kind."""
+    """360 maps, 83 months, 8 years, 900 files of the stated sizes, the faults as counted."""
     archive = Replica(full=True, sizes=0.1, side_px=48, drawn=False)
 
     entries = [e for m in archive.truth.months for e in m.entries]
