@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trials import Trial, judge, run_all
+from trial_data import Trial
+from trials import judge, run_all
 
 SIDE_PX = 64
 NETS = {  # of the author's notes, but for a discriminator that keeps up (norms as recommended)

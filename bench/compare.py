@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ablate import prepare
-from trials import Trial, judge, run_all
+from trial_data import Trial
+from trials import judge, run_all
 
 OURS = {  # name -> (architecture, recipe)
     "dcgan/notes": ("dcgan", "notes"),
@@ -96,7 +97,7 @@ def draw_sheet(path: Path, asked: Mapping[str, Sequence[Trial]], out: Path, real
 
 def main() -> None:
     """Run what is missing, measure, and write the tables."""
-    from trials import read_data
+    from trial_data import read_data
 
     parser = argparse.ArgumentParser(description="Compare architectures at equal minutes.")
     parser.add_argument("--maps", type=Path, required=True, help="maps with PROVENANCE.csv")
