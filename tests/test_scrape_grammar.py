@@ -109,6 +109,15 @@ def test_sidebars_thumbnails_and_navigation_are_not_maps():
     assert [f.link.url for f in found] == [f"http://wizards.com{PICTURE}"]
 
 
+def test_links_behind_the_last_maps_files_are_no_words_of_it():
+    """Where a page leaves a tag open, the row of years stands on the last map's own line."""
+    find = one(f"""<P>8/3 Legend: What the signs mean. Download (<A HREF="{PICTURE}">JPG 128k</A>)
+      <A HREF="/default.asp?x=dnd/mwa/archive2000">2000</A> |
+      <A HREF="/default.asp?x=dnd/mwa/archive2001">2001</A>""")
+
+    assert (find.title, find.description) == ("Legend", "What the signs mean.")
+
+
 def test_an_entry_knows_its_theme_its_drawer_and_its_date():
     """Heading lines are themes, credit lines name the drawer, and the year is the picture's."""
     html = f"""<B>Map-a-Week04/03/2003</B><P><B>Quest Maps</B>

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +14,12 @@ from mapmaker.files import speaking_of
 _BUSY_S = 30.0
 
 
-class Closing:
+class Closing(ABC):
     """`with` for whatever has a `close`."""
 
+    @abstractmethod
     def close(self) -> None:
-        raise NotImplementedError
+        """Let go of what is held."""
 
     def __enter__(self) -> Self:
         return self

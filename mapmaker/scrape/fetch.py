@@ -100,8 +100,7 @@ class Fetcher:
             discard(part)
             return placed
         except (NotGood, Refused) as error:
-            if not (isinstance(error, Refused) and error.again and is_unfinished(part)):
-                discard(part)
+            _put_away(part, error)
             return self.ledger.add(self._refusal(find, key, error, answer))
 
     def _checked(self, part: Path, sha256: str) -> dict[str, object]:
@@ -172,8 +171,7 @@ class Fetcher:
             self.ledger.add({**whole, "status": answer.status, "attempts": answer.attempts})
             discard(part)
         except (NotGood, Refused) as error:
-            if not (isinstance(error, Refused) and error.again and is_unfinished(part)):
-                discard(part)
+            _put_away(part, error)
             record = self.ledger.add(self._refusal(find, key, error, None))
             outcome.gaps.append(_gap(find, record["reason"], record))
 
@@ -193,6 +191,12 @@ class Fetcher:
 
     def _part(self, key: str) -> Path:
         return self.parts / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.part"
+
+
+def _put_away(part: Path, error: NotGood | Refused) -> None:
+    """Remove a part, unless a later try can go on with it."""
+    if not (isinstance(error, Refused) and error.again and is_unfinished(part)):
+        discard(part)
 
 
 def _member(find: Find, name: str) -> Find:

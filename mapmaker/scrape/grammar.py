@@ -201,11 +201,15 @@ def _files(source: Source, page_url: str, line: Line, page: Page, in_map: bool) 
 
 
 def _words(line: Line, files: list[_File]) -> str:
-    """Return a line's words without those of links to a map's variants."""
-    text = line.text
-    for file in reversed(files):
-        if "variant" in file.said:
-            text = text[: file.anchor.start] + text[file.anchor.end :]
+    """Return a line's words without those of links to variants, and of links behind the files.
+
+    Behind an entry's files other years and months begin, where a page has left a tag open.
+    """
+    text, variants = line.text, [file.anchor for file in files if "variant" in file.said]
+    last = files[-1].anchor.start if files else len(text)
+    for anchor in reversed(line.anchors):
+        if anchor in variants or anchor.start > last:
+            text = text[: anchor.start] + text[anchor.end :]
     return text.strip()
 
 
