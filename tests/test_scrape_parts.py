@@ -166,6 +166,25 @@ def test_the_crew_raises_what_a_worker_raised():
     assert halt.is_set()
 
 
+def test_what_others_have_done_when_one_fails_is_still_told():
+    """The error comes last: a picture that was placed in that moment is listed."""
+    failing, halt, told = threading.Event(), threading.Event(), []
+
+    def work(n):
+        if n == 1:
+            failing.set()
+            raise OSError(28, "No space left on device")
+        failing.wait(5)
+        time.sleep(0.05)
+        return "placed"
+
+    with pytest.raises(OSError, match="No space"):
+        for result in work_through([0, 1], work, 2, halt):
+            told += [result] if result else []
+
+    assert told == [(0, "placed")] and halt.is_set()
+
+
 def find(dpi=None, name="a.jpg", variant=None, **more) -> Find:
     link = Link(f"http://h/{name}")
     return Find(link=link, page_url="p", map_id="m", dpi=dpi, variant=variant, **more)

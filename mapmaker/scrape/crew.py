@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 from mapmaker.scrape.manners import Halted
@@ -18,9 +19,10 @@ def work_through(
 ) -> Iterator[tuple[int, R] | None]:
     """Yield (index, result) as tasks finish, in any order, and None now and then between them.
 
-    `jobs` threads work; an exception in one of them is raised here. When the caller stops reading
-    or something is raised, `halt` is set and the threads leave; none is waited for longer than
-    0.5 s, so `do` must leave nothing half done wherever it is cut off.
+    `jobs` threads work; an exception in one of them is raised here, after the results that were
+    there by then. When the caller stops reading or something is raised, `halt` is set; when it is
+    set, the threads leave and this ends. None is waited for longer than 0.5 s, so `do` must leave
+    nothing half done wherever it is cut off.
     """
     todo: queue.SimpleQueue[tuple[int, T]] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[int, R] | BaseException] = queue.SimpleQueue()
@@ -45,18 +47,32 @@ def work_through(
     threads = [threading.Thread(target=worker, daemon=True) for _ in range(min(jobs, count))]
     for thread in threads:
         thread.start()
+    failed: BaseException | None = None
     try:
-        while count:
+        while count and failed is None and not halt.is_set():
             try:
                 result = done.get(timeout=_TICK_S)
             except queue.Empty:
                 yield None
                 continue
             if isinstance(result, BaseException):
-                raise result
-            count -= 1
-            yield result
+                failed = result
+            else:
+                count -= 1
+                yield result
     finally:
-        halt.set() if count else None
+        if count:
+            halt.set()
         for thread in threads:
             thread.join(_LEAVE_S / len(threads))
+    # What the others had done by then counts too.
+    with suppress(queue.Empty):
+        while count:
+            result = done.get_nowait()
+            if isinstance(result, BaseException):
+                failed = failed or result
+            else:
+                count -= 1
+                yield result
+    if failed is not None:
+        raise failed

@@ -110,8 +110,7 @@ def _fetch_all(
             total_bytes += outcome.bytes
             yield Step("scrape", len(outcomes), len(wanted), "maps", f"{total_bytes / 1e6:.1f} MB")
         if stop:
-            web.halt.set()
-            return
+            web.halt.set()  # and what is done by now is still told
 
 
 def _settle(
