@@ -137,6 +137,29 @@ def test_a_full_disk_is_said_once_and_keeps_what_is_there(workspace, fresh, monk
     assert planted(workspace) == fresh.expected()
 
 
+def test_of_an_archive_cut_off_midway_the_pictures_that_are_here_are_listed(
+    workspace, fresh, monkeypatch
+):
+    """No room for the second picture of a ZIP file: its first one is in the manifest."""
+    from mapmaker.scrape import ledger
+
+    placed = []
+    move = ledger.move_inside
+
+    def full(here, root, file):
+        if "zip" in file and any("zip" in other for other in placed):
+            raise OSError(28, "No space left on device")
+        placed.append(file)
+        move(here, root, file)
+
+    monkeypatch.setattr(ledger, "move_inside", full)
+    with pytest.raises(MissingPart, match="disk is full"):
+        run(workspace, fresh, jobs=1)
+
+    assert any("zip" in file for file in placed)
+    assert {row["file"] for row in workspace.dataset(NAME).rows()} == set(placed)
+
+
 def test_no_permission_is_one_clear_line(workspace, fresh, monkeypatch):
     """A folder that may not be written is MissingPart with a remedy."""
     target = workspace.datasets

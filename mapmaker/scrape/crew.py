@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TypeVar
@@ -11,7 +12,7 @@ from mapmaker.scrape.manners import Halted
 T = TypeVar("T")
 R = TypeVar("R")
 _TICK_S = 0.1
-_LEAVE_S = 0.5
+_LEAVE_S = 1.0
 
 
 def work_through(
@@ -21,7 +22,7 @@ def work_through(
 
     `jobs` threads work; an exception in one of them is raised here, after the results that were
     there by then. When the caller stops reading or something is raised, `halt` is set; when it is
-    set, the threads leave and this ends. None is waited for longer than 0.5 s, so `do` must leave
+    set, the threads leave and this ends. They are waited for a second at most, so `do` must leave
     nothing half done wherever it is cut off.
     """
     todo: queue.SimpleQueue[tuple[int, T]] = queue.SimpleQueue()
@@ -63,8 +64,9 @@ def work_through(
     finally:
         if count:
             halt.set()
+        ends_at = time.monotonic() + _LEAVE_S
         for thread in threads:
-            thread.join(_LEAVE_S / len(threads))
+            thread.join(max(0.0, ends_at - time.monotonic()))
     # What the others had done by then counts too.
     with suppress(queue.Empty):
         while count:

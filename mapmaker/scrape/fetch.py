@@ -44,16 +44,21 @@ class Fetcher:
     ) -> None:
         self.source, self.config, self.mirrors = source, config, mirrors
         self.ledger, self.parts = ledger, parts
+        self.cut_off: list[Outcome] = []  # of what was under way when a run ended; in part here
         self.removed = Tombstones.of(ledger.dataset)
         self._removed_keys = {identity(source, url) for url in self.removed.addresses()}
 
     def __call__(self, wanted: Wanted) -> Outcome:
         """Return the outcome of trying a map's files in turn. Raises MissingPart, Halted."""
         outcome = Outcome()
-        for find in wanted.choices:
-            self._take(find, outcome)
-            if outcome.pictures:
-                break
+        try:
+            for find in wanted.choices:
+                self._take(find, outcome)
+                if outcome.pictures:
+                    break
+        except BaseException:
+            self.cut_off.append(outcome)
+            raise
         return outcome
 
     def _take(self, find: Find, outcome: Outcome) -> None:

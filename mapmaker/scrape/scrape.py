@@ -80,7 +80,7 @@ def _scrape(
         yield from _fetch_all(wanted, fetcher, config, web, stop, outcomes)
     finally:
         # The lists, also when something stopped us: what is here is listed.
-        done = [outcomes[n] for n in sorted(outcomes)]
+        done = [*(outcomes[n] for n in sorted(outcomes)), *fetcher.cut_off]
         gaps += [lost for outcome in done for lost in outcome.gaps]
         rows = _settle(source, dataset, ledger, done)
         rows = [r for r in rows if r["id"] not in fetcher.removed]
