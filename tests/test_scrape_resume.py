@@ -18,7 +18,8 @@ BODY = random.Random(1).randbytes(700_000)
 OTHER = random.Random(2).randbytes(700_000)
 MIXED = BODY[:400_000] + OTHER[400_000:]  # what is here fits, what comes after it does not
 ETAG = {"ETag": '"one"'}
-FRESH = {"Last-Modified": formatdate(time.time() + 300, usegmt=True)}
+# Not a minute before any answer of this run, however long after this line it is given.
+FRESH = {"Last-Modified": formatdate(time.time() + 86_400, usegmt=True)}
 OLD = {"Last-Modified": formatdate(1_000_000_000, usegmt=True)}
 
 
