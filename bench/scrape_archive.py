@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from mapmaker.scrape.replica import Replica
-from mapmaker.scrape.replica_plan import VARIANT, Entry, File
+from mapmaker.scrape.replica.plan import VARIANT, Entry, File
 
 _VARIANTS = ("White Background", "Black & White")
 _SPREAD = (0.66, 1.34)  # 343 to 637 kB about a mean of 517: what the pages of 2003-2007 state

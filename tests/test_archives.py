@@ -5,7 +5,7 @@ from scrape_tools import NAME, gaps, on_site, planted, run
 
 from mapmaker.files import read_lines
 from mapmaker.scrape.replica import HOSTS, Replica
-from mapmaker.scrape.replica_captures import FAR, KEPT, OLDER, SECOND, STAMP
+from mapmaker.scrape.replica.captures import FAR, KEPT, OLDER, SECOND, STAMP
 
 
 @pytest.fixture(scope="module")

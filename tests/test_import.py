@@ -17,8 +17,8 @@ from mapmaker.layout.plan import Layout
 from mapmaker.scrape.config import ImportConfig
 from mapmaker.scrape.manifest import COLUMNS
 from mapmaker.scrape.own import import_pictures
-from mapmaker.scrape.replica_art import file_bytes
-from mapmaker.scrape.replica_plan import File
+from mapmaker.scrape.replica.art import file_bytes
+from mapmaker.scrape.replica.plan import File
 from mapmaker.workspace import Workspace
 
 

@@ -10,8 +10,8 @@ import requests
 from PIL import Image
 
 from mapmaker.scrape.replica import HOSTS, Replica
-from mapmaker.scrape.replica_faults import BROKEN
-from mapmaker.scrape.replica_full import FULL, STATED_KB
+from mapmaker.scrape.replica.faults import BROKEN
+from mapmaker.scrape.replica.full import FULL, STATED_KB
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from mapmaker.scrape.replica import HOSTS, Replica
-from mapmaker.scrape.replica_live import NEWER, OLD
+from mapmaker.scrape.replica.live import NEWER, OLD
 
 HOST = {"Host": HOSTS[0]}
 

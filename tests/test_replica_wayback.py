@@ -11,7 +11,7 @@ import requests
 
 from mapmaker.scrape.captures import Capture, prefix_of, read_index
 from mapmaker.scrape.replica import HOSTS, Replica
-from mapmaker.scrape.replica_captures import KEPT, OLDER, STAMP, key_of
+from mapmaker.scrape.replica.captures import KEPT, OLDER, STAMP, key_of
 from mapmaker.scrape.source import read_source, source_from
 
 CDX = "/cdx/search/cdx?"

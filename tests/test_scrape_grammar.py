@@ -171,7 +171,7 @@ def test_the_printer_friendly_twin_is_the_same_page():
 def test_every_page_of_the_replica_gives_its_golden_count(twin):
     """Each month page lists exactly its maps and files, in all three conventions."""
     archive = Replica(maps=24, side_px=96, drawn=False)
-    from mapmaker.scrape.replica_html import page_of
+    from mapmaker.scrape.replica.pages import page_of
 
     for month in archive.truth.months:
         address = f"/default.asp?x=dnd/mw/{month.name}"
@@ -196,7 +196,7 @@ def test_every_page_of_the_replica_gives_its_golden_count(twin):
 def test_the_declared_sizes_are_those_the_pages_state():
     """Sizes in k, m and mb become bytes."""
     archive = Replica(maps=8, side_px=96, drawn=False, faults=False)
-    from mapmaker.scrape.replica_html import page_of
+    from mapmaker.scrape.replica.pages import page_of
 
     page = find_maps(SOURCE, ALL, page_of(archive.truth, "/default.asp?x=dnd/mwa/archiveall"))
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from mapmaker.scrape.clock import Clock
 from mapmaker.scrape.config import ScrapeConfig
 from mapmaker.scrape.guard import Internet
-from mapmaker.scrape.replica_server import Log, Reply, Server
+from mapmaker.scrape.replica.server import Log, Reply, Server
 from mapmaker.scrape.source import Source, source_from
 from mapmaker.scrape.web import Web
 

@@ -9,7 +9,7 @@ import zlib
 
 from PIL import Image, ImageDraw
 
-from mapmaker.scrape.replica_plan import VARIANT, File
+from mapmaker.scrape.replica.plan import VARIANT, File
 
 BOMB_PX = 30_000
 _SQUARES = 15

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from mapmaker.scrape.replica_plan import HOSTS, KEPT_MONTH, ROOT, Entry, File, Month, Truth, jpg
+from mapmaker.scrape.replica.plan import HOSTS, KEPT_MONTH, ROOT, Entry, File, Month, Truth, jpg
 
 STAMP = "20160401000000"
 OLDER = "20090602060921"

@@ -3,8 +3,8 @@
 import hashlib
 from typing import Any, Protocol
 
-from mapmaker.scrape.replica_captures import archived_reason
-from mapmaker.scrape.replica_plan import Entry, File, Truth
+from mapmaker.scrape.replica.captures import archived_reason
+from mapmaker.scrape.replica.plan import Entry, File, Truth
 
 
 class Archive(Protocol):

@@ -1,7 +1,7 @@
 """The replica's way of speaking HTTP: a log of every request, latency, a paced line, byte ranges.
 
 It uses the standard library alone, starts in milliseconds and says exactly what it is told to,
-right or wrong: what is answered is decided in `replica_live` and `replica_wayback`.
+right or wrong: what is answered is decided in `live` and `wayback`.
 """
 
 import itertools

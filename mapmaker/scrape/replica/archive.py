@@ -1,7 +1,4 @@
-"""An archive on this machine in the shape of the real one, to scrape without a network.
-
-    with Replica(maps=24) as archive:
-        finish(scrape(workspace, "map-of-the-week", ScrapeConfig(via=archive.url)))
+"""The replica of the archive, all of it: it is planned, drawn, served, and told the truth of.
 
 It answers for the three hosts by their Host header (and web.archive.org, with `wayback`), writes
 down every request, and knows the truth: which files are planted, with their sha256, and which gaps
@@ -17,16 +14,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mapmaker.scrape.replica_art import file_bytes, zip_members
-from mapmaker.scrape.replica_captures import archived_reason, plant_kept
-from mapmaker.scrape.replica_faults import plant
-from mapmaker.scrape.replica_full import plan_full, size_like_the_real
-from mapmaker.scrape.replica_html import EMPTY_PAGE
-from mapmaker.scrape.replica_live import LiveSite
-from mapmaker.scrape.replica_plan import HOSTS, File, Truth, plan_archive
-from mapmaker.scrape.replica_server import Log, Reply, Request, Server
-from mapmaker.scrape.replica_truth import truth_of
-from mapmaker.scrape.replica_wayback import HOST, SECOND_HOST, WaybackMachine
+from mapmaker.scrape.replica.art import file_bytes, zip_members
+from mapmaker.scrape.replica.captures import archived_reason, plant_kept
+from mapmaker.scrape.replica.faults import plant
+from mapmaker.scrape.replica.full import plan_full, size_like_the_real
+from mapmaker.scrape.replica.live import LiveSite
+from mapmaker.scrape.replica.pages import EMPTY_PAGE
+from mapmaker.scrape.replica.plan import HOSTS, File, Truth, plan_archive
+from mapmaker.scrape.replica.server import Log, Reply, Request, Server
+from mapmaker.scrape.replica.truth import truth_of
+from mapmaker.scrape.replica.wayback import HOST, SECOND_HOST, WaybackMachine
 
 _KEPT_BYTES = 512_000_000
 
@@ -35,7 +32,7 @@ _KEPT_BYTES = 512_000_000
 class ReplicaConfig:
     """What a replica holds and how its line behaves.
 
-    maps: good maps; faults: add the month of faults; full: all of `replica_full.FULL` instead;
+    maps: good maps; faults: add the month of faults; full: all of `full.FULL` instead;
     sizes: files as large as the old pages state, times this (0: as large as their pictures);
     drawn: floor plans (True) or plain patterns; robots: "open", "no-pictures" (Disallow: /dnd/),
     "closed", "missing" or "broken" (503); latency_s: before every answer; bytes_per_s: the speed of

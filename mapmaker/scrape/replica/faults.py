@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from mapmaker.scrape.replica_plan import FAULT_MONTH, ROOT, Entry, File, Month, Truth, jpg
+from mapmaker.scrape.replica.plan import FAULT_MONTH, ROOT, Entry, File, Month, Truth, jpg
 
 # behaviour -> the gap's reason, None for what must arrive all the same
 BROKEN: Mapping[str, str | None] = {

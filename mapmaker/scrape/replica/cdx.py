@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from urllib.parse import parse_qs, quote_plus, unquote_plus, urlsplit
 
-from mapmaker.scrape.replica_captures import Capture, key_of
+from mapmaker.scrape.replica.captures import Capture, key_of
 
 FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
 Row = dict[str, str]

@@ -5,7 +5,7 @@ from datetime import date
 from html import escape
 from urllib.parse import quote
 
-from mapmaker.scrape.replica_plan import HOSTS, Entry, File, Month, Truth
+from mapmaker.scrape.replica.plan import HOSTS, Entry, File, Month, Truth
 
 STALE_DATE = "04/03/2003"
 EMPTY_PAGE = "/default.asp?x=dnd/mw/20051229x"

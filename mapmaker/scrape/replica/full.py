@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from mapmaker.scrape.replica_plan import (
+from mapmaker.scrape.replica.plan import (
     ROOT,
     VARIANT,
     Entry,

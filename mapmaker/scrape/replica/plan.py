@@ -36,7 +36,7 @@ class File:
 
     behaviour "good" is served plainly; `reason` is the gap expected of it (None: it must arrive).
     style: dpi, paren, size-first or variant: the words of its link. link: how its address is set.
-    kept: how archives keep it (`replica_captures.KEPT`). inside: of a ZIP file, by how much the
+    kept: how archives keep it (`captures.KEPT`). inside: of a ZIP file, by how much the
     numbers of its pictures differ from its own; 0 says that they are the same map once more.
     """
 
@@ -128,7 +128,7 @@ class Truth:
 
 
 def plan_archive(maps: int, seed: int, side_px: int) -> Truth:
-    """Return an archive of `maps` good maps; `replica_faults.plant` puts a month of bad ones in."""
+    """Return an archive of `maps` good maps; `faults.plant` puts a month of bad ones in."""
     chance = random.Random(seed)
     count = min(83, max(min(maps, 5), -(-maps // 4)))
     weeks = {m: weeks_of(m[0], m[1]) for m in _months(count)}

@@ -12,9 +12,9 @@ from functools import cache
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from mapmaker.scrape.replica_html import SOFT_404, page_of
-from mapmaker.scrape.replica_plan import File, Truth
-from mapmaker.scrape.replica_server import Reply
+from mapmaker.scrape.replica.pages import SOFT_404, page_of
+from mapmaker.scrape.replica.plan import File, Truth
+from mapmaker.scrape.replica.server import Reply
 
 OLD = formatdate(1_100_000_000, usegmt=True)
 NEWER = formatdate(1_200_000_000, usegmt=True)

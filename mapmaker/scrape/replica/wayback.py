@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from mapmaker.scrape.replica_captures import Capture, captures_of, key_of, second_captures
-from mapmaker.scrape.replica_cdx import BadQuery, Row, answer, rows_of
-from mapmaker.scrape.replica_html import page_of
-from mapmaker.scrape.replica_live import OTHER_EDITION, Archive
-from mapmaker.scrape.replica_server import Reply
+from mapmaker.scrape.replica.captures import Capture, captures_of, key_of, second_captures
+from mapmaker.scrape.replica.cdx import BadQuery, Row, answer, rows_of
+from mapmaker.scrape.replica.live import OTHER_EDITION, Archive
+from mapmaker.scrape.replica.pages import page_of
+from mapmaker.scrape.replica.server import Reply
 
 HOST = "web.archive.org"
 SECOND_HOST, COLLECTION = "wayback.archive-it.org", "/1213"
