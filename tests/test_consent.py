@@ -20,6 +20,7 @@ from consent_tools import (
 from prune_pictures import add, make_dataset, painted
 
 from mapmaker.events import Note, finish
+from mapmaker.files import read_lines
 from mapmaker.prune.config import PruneConfig
 from mapmaker.prune.consent import Consent
 from mapmaker.prune.kept import kept, refused
@@ -44,20 +45,40 @@ def pruned(dataset):
     return {row["file"].split("/")[-1].split("_")[0] for row in kept(dataset)}
 
 
-def test_every_header_against_learning_refuses_its_picture(workspace, tmp_path):
-    """A server sends each header; what comes is kept for the person and refused for the net."""
-    headers = {
-        "plain.png": {},
-        "noai.png": {"X-Robots-Tag": "noai"},
-        "noimageai.png": {"X-Robots-Tag": "noarchive, noimageai"},
-        "noindex.png": {"X-Robots-Tag": "noindex"},
-        "others.png": {"X-Robots-Tag": "otherbot: noindex"},
-        "reserved.png": {"TDM-Reservation": "1"},
-        "open.png": {"TDM-Reservation": "0"},
-    }
-    files = {n: (h, encoded(painted(i))) for i, (n, h) in enumerate(headers.items())}
+HEADERS = {
+    "plain.png": {},
+    "noai.png": {"X-Robots-Tag": "noai"},
+    "noimageai.png": {"X-Robots-Tag": "noarchive, noimageai"},
+    "noindex.png": {"X-Robots-Tag": "noindex"},
+    "others.png": {"X-Robots-Tag": "otherbot: noindex"},
+    "reserved.png": {"TDM-Reservation": "1"},
+    "archived.png": {"X-Archive-Orig-X-Robots-Tag": "noai"},
+    "open.png": {"TDM-Reservation": "0"},
+}
+OPEN = {"plain.png", "others.png", "open.png"}
+
+
+def test_what_a_header_keeps_from_nets_is_not_kept_at_all(workspace, tmp_path):
+    """Its body is left on the wire; it is a gap and no trouble; --with-refused asks once more."""
+    files = {n: (h, encoded(painted(i))) for i, (n, h) in enumerate(HEADERS.items())}
+    card, dataset = str(write_card(tmp_path)), workspace.dataset("anns-maps")
     with site(files) as origin:
-        config = ScrapeConfig(via=origin, tries=1)
+        done = finish(scrape(workspace, card, ScrapeConfig(via=origin, tries=1)))
+        came = {row["picture_url"].rsplit("/", 1)[-1] for row in dataset.rows()}
+        lost = {g["picture_url"].rsplit("/", 1)[-1]: g["reason"] for g in read_lines(dataset.gaps)}
+        config = ScrapeConfig(via=origin, tries=1, with_refused=True)
+        again = finish(scrape(workspace, card, config))
+
+    assert came == OPEN and lost == dict.fromkeys(HEADERS.keys() - OPEN, "no-training")
+    assert done.exit_code == 0 and not list(dataset.root.glob("parts/*"))
+    assert again.data["fetched"] == len(HEADERS) - len(OPEN) and again.data["gaps"] == {}
+
+
+def test_every_header_against_learning_refuses_its_picture(workspace, tmp_path):
+    """A server sends each header; fetched on request, it is for the person and not for the net."""
+    files = {n: (h, encoded(painted(i))) for i, (n, h) in enumerate(HEADERS.items())}
+    with site(files) as origin:
+        config = ScrapeConfig(via=origin, tries=1, with_refused=True)
         finish(scrape(workspace, str(write_card(tmp_path)), config))
     dataset = workspace.dataset("anns-maps")
     finish(prune(dataset, PruneConfig(min_side_px=16, engine="serial")))
@@ -67,7 +88,7 @@ def test_every_header_against_learning_refuses_its_picture(workspace, tmp_path):
     said = {name: refused(dataset).get(row["id"]) for name, row in rows.items()}
 
     assert len(rows) == len(files)
-    assert in_shards == {"plain.png", "others.png", "open.png"}
+    assert in_shards == OPEN
     assert said["noai.png"] == "opted out: the server sent x-robots-tag: noai"
     assert said["reserved.png"] == "opted out: the server sent tdm-reservation: 1"
     assert rows["noimageai.png"]["robots"] == "allowed; x-robots-tag: noarchive, noimageai"

@@ -6,9 +6,12 @@ import pytest
 from scrape_tools import NAME, planted, run
 from web_tools import served
 
-from mapmaker.events import finish
+from mapmaker.events import Note, finish
+from mapmaker.files import read_lines, write_json
 from mapmaker.scrape.config import ScrapeConfig
+from mapmaker.scrape.parts import part_name
 from mapmaker.scrape.replica import Replica
+from mapmaker.scrape.replica.pages import EMPTY_PAGE
 from mapmaker.scrape.scrape import scrape
 
 
@@ -148,3 +151,69 @@ def test_another_reading_is_made_of_unchanged_pages(workspace, tmp_path, fresh):
 
     assert len(few) < len(planted(workspace))
     assert planted(workspace) == fresh.expected()
+
+
+def beginning(workspace, address: str):
+    """Leave what a broken connection leaves of the file at `address`; return the part's path."""
+    part = workspace.dataset(NAME).root / "parts" / part_name(address)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(b"half a map")
+    note = {"url": address, "total": 900_000, "etag": '"one"', "last_modified": None}
+    write_json(part.with_name(f"{part.name}.json"), note)
+    return part
+
+
+def test_a_beginning_that_no_page_lists_any_more_is_put_away(workspace, fresh):
+    """What a run of today can ask for stays, and is spoken of when this run did not want it."""
+    run(workspace, fresh, dpi="72")
+    listed = next(f.path for _, f in fresh.truth.files() if f.dpi == 300 and not f.reason)
+    kept, gone = beginning(workspace, listed), beginning(workspace, "/dnd/images/no-longer.jpg")
+
+    config = ScrapeConfig(via=fresh.url, dpi="72", max_file_bytes=400_000)
+    said = [e.text for e in scrape(workspace, NAME, config) if isinstance(e, Note)]
+
+    assert kept.exists() and not gone.exists()
+    assert [line for line in said if line.startswith("1 unfinished files")]
+    run(workspace, fresh, dpi="all")
+    assert not kept.exists()
+
+
+def test_a_page_that_cannot_be_read_costs_no_beginning(workspace, fresh, monkeypatch):
+    """Nobody knows what it would have listed: every part stays."""
+    run(workspace, fresh)
+    part = beginning(workspace, "/dnd/images/perhaps-on-that-page.jpg")
+    answer = fresh._live.answer
+
+    def torn(reply, tries):
+        if "x=dnd/mw/20031002a" in reply.path:
+            reply.say(404, b"")
+        else:
+            answer(reply, tries)
+
+    monkeypatch.setattr(fresh._live, "answer", torn)
+
+    run(workspace, fresh)
+
+    assert part.exists()
+
+
+def test_a_page_without_maps_says_how_often_it_was_asked_for(workspace, fresh, monkeypatch):
+    """Busy twice before it came: three attempts, also when the page is not sent again."""
+    answer = fresh._live.answer
+
+    def busy(reply, tries):
+        if reply.path == EMPTY_PAGE and tries < 3:
+            reply.say(503, b"", {"Retry-After": "0"})
+        else:
+            answer(reply, tries)
+
+    monkeypatch.setattr(fresh._live, "answer", busy)
+    run(workspace, fresh)
+    dataset = workspace.dataset(NAME)
+    before = dataset.gaps.read_bytes()
+
+    run(workspace, fresh)
+
+    (lost,) = (g for g in read_lines(dataset.gaps) if g["reason"] == "no-entries")
+    assert (lost["attempts"], lost["last_status"]) == (3, 200)
+    assert dataset.gaps.read_bytes() == before

@@ -10,6 +10,7 @@ from mapmaker.scrape.source import read_source
 SOURCE = read_source("map-of-the-week")
 ALL = "http://archive.wizards.com/default.asp?x=dnd/mwa/archiveall"
 YEAR = "http://wizards.com/default.asp?x=dnd/mwa/archive2003"
+MONTH = "http://wizards.com/default.asp?x=dnd/mw/20040101a"
 PICTURE = "/dnd/images/mapofweek/April2007/04_Apr2007_72_ppi_54hge.jpg"
 
 
@@ -119,7 +120,7 @@ def test_links_behind_the_last_maps_files_are_no_words_of_it():
 
 
 def test_an_entry_knows_its_theme_its_drawer_and_its_date():
-    """Heading lines are themes, credit lines name the drawer, and the year is the picture's."""
+    """Heading lines are themes, credit lines name the drawer, and the year is the page's."""
     html = f"""<B>Map-a-Week04/03/2003</B><P><B>Quest Maps</B>
       <P>2/05 <B>The Dragon\u2019s Caf\u00e9 \u2013 One</B>: A place \u2013 see.
       <A HREF={PICTURE}>Download 72dpi JPG</A><LI>- <A HREF=/dnd/images/mapofweek/w.jpg>
@@ -129,11 +130,37 @@ def test_an_entry_knows_its_theme_its_drawer_and_its_date():
 
     assert first.title == "The Dragon\u2019s Caf\u00e9 \u2013 One"
     assert (first.date, first.theme, first.cartographer) == (
-        "2007-02-05", "Quest Maps", "Rob Lazzaretti",
+        "2003-02-05", "Quest Maps", "Rob Lazzaretti",
     )  # fmt: skip
     assert first.description == "A place \u2013 see."
-    assert first.map_id == "2007-02-05_the-dragons-cafe-one"
+    assert first.map_id == second.map_id == "2003-02-05_the-dragons-cafe-one"
     assert (second.variant, second.date) == ("White Background", "2003-02-05")
+
+
+def entry(*folders: str) -> str:
+    links = "".join(
+        f'<A HREF="/dnd/images/mapofweek/{folder}/{n}_72_ppi.jpg">Download 72dpi JPG</A>'
+        for n, folder in enumerate(folders)
+    )
+    return f"<P>1/01 <B>The Keep</B>: Old. {links}"
+
+
+@pytest.mark.parametrize(
+    ("html", "page_url", "year"),
+    [
+        (entry("December2003", "December2003"), f"{YEAR[:-4]}2004", 2004),
+        (entry("January2004", "May2001"), MONTH, 2004),
+        ("<H2>2004</H2>" + entry("May2001"), ALL, 2004),
+        (entry("May2001", "January2004", "January2004"), ALL, 2004),
+        (entry("January2004"), ALL, 2004),
+    ],
+    ids=["a map of New Year in December's folder", "a copy of an older map among its files",
+         "a copy alone, under a heading", "a copy, where the page names no year",
+         "where the picture alone names one"],
+)  # fmt: skip
+def test_all_files_of_a_map_have_its_year(html, page_url, year):
+    """The heading's year, else the page's, else that of most pictures: one map has one date."""
+    assert {f.date for f in finds(html, page_url)} == {f"{year}-01-01"}
 
 
 def test_a_drawer_in_the_prose_is_found():

@@ -154,11 +154,12 @@ def test_what_is_allowed_is_not_marked_as_overridden(workspace):
 
 @pytest.mark.parametrize("word", ["noai", "noimageai", "noarchive, NoAI"])
 def test_a_header_against_training_is_kept_with_the_picture(tmp_path, word):
-    """X-Robots-Tag travels with the answer, for prune and pack to refuse the picture."""
+    """Asked for all the same, X-Robots-Tag travels with the answer: no shard will hold it."""
     out = io.BytesIO()
     Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(out, "PNG")
     with served(lambda r, n: r.say(200, out.getvalue(), {"X-Robots-Tag": word})) as server:
         host = f"127.0.0.1:{server.server_address[1]}"
-        answer = web(source(host), allow_host=host).file(f"http://{host}/x.png", tmp_path / "x")
+        asker = web(source(host), allow_host=host, with_refused=True)
+        answer = asker.file(f"http://{host}/x.png", tmp_path / "x")
 
     assert answer.against == f"x-robots-tag: {word}"

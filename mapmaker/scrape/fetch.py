@@ -17,7 +17,7 @@ from mapmaker.scrape.links import identity
 from mapmaker.scrape.manifest import gap
 from mapmaker.scrape.mirrors import Mirrors
 from mapmaker.scrape.optout import against_in_file
-from mapmaker.scrape.parts import discard, is_unfinished
+from mapmaker.scrape.parts import discard, is_unfinished, part_name
 from mapmaker.scrape.source import Source
 from mapmaker.scrape.tombstones import Tombstones
 from mapmaker.scrape.unzip import picture_members, unpack
@@ -135,6 +135,8 @@ class Fetcher:
         age = datetime.now(UTC) - datetime.fromisoformat(known["fetched_at"])
         if known["reason"] == "removed":
             return self.config.verify or not self.removed  # it may have been taken back
+        if known["reason"] == "no-training" and self.config.with_refused:
+            return True
         return self.config.verify or known["again"] or unasked or age > ASK_AGAIN_AFTER
 
     def _take_zip(self, find: Find, key: str, outcome: Outcome) -> None:
@@ -195,7 +197,7 @@ class Fetcher:
             outcome.pictures.append((_member(find, name), record))
 
     def _part(self, key: str) -> Path:
-        return self.parts / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.part"
+        return self.parts / part_name(key)
 
 
 def _put_away(part: Path, error: NotGood | Refused) -> None:

@@ -3,6 +3,7 @@
 import calendar
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -46,12 +47,14 @@ class Find:
 class Page:
     """What one page gave: files of maps, and pages to read next.
 
-    ended: it was understood, and it is right that there is nothing in it.
+    ended: it was understood, and it is right that there is nothing in it. attempts: how often it
+    was asked for until it came.
     """
 
     finds: list[Find] = field(default_factory=list)
     follow: list[str] = field(default_factory=list)
     ended: bool = False
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +246,9 @@ def _said(source: Source, line: Line, n: int) -> dict[str, str]:
 
 def _finds(source: Source, page_url: str, entry: _Map) -> list[Find]:
     found = []
+    day = day_in(entry.date) or _date(source, page_url, entry)
     for file in entry.files:
         link, said = file.link, file.said
-        day = day_in(entry.date) or _date(source, page_url, link.url, entry)
         name = slug(entry.title or "") or slug(path_and_query(link.url).rsplit("/", 1)[-1])
         dpi = said.get("dpi") or _group(source.entry.dpi, link.url, "dpi")
         size = said.get("size")
@@ -281,13 +284,18 @@ def _group(patterns: Iterable[re.Pattern[str]], text: str, name: str) -> str | N
     return match[name] if match else None
 
 
-def _date(source: Source, page_url: str, url: str, entry: _Map) -> str | None:
-    """Return the ISO date: the year is the picture's, else the heading's, else the page's."""
+def _date(source: Source, page_url: str, entry: _Map) -> str | None:
+    """Return the ISO date of an entry; its year is the heading's, else the page's.
+
+    Where neither names one it is that of most of the entry's pictures. The pictures come last: a
+    map of New Year may lie in December's folder, and a copy of another map in the other's.
+    """
     if not entry.month or not entry.day:
         return None
-    by_picture = _group(source.entry.year, url, "year")
-    by_page = _group(source.entry.year, page_url, "year")
-    year = by_picture or entry.year or by_page
+    year = entry.year or _group(source.entry.year, page_url, "year")
+    if year is None:
+        said = (_group(source.entry.year, file.link.url, "year") for file in entry.files)
+        year = next((y for y, _ in Counter(filter(None, said)).most_common(1)), None)
     if year is None:
         return None
     try:

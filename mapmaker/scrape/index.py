@@ -51,7 +51,7 @@ def read_pages(
                         f"{url} lists no map in any form the card of {source.name} knows.",
                         hint=f"Look at {kept}: the site may have changed.",
                     )
-                status = {"attempts": 1, "last_status": 200}
+                status = {"attempts": page.attempts, "last_status": 200}
                 gaps += [] if page.ended else [gap(url, "no-entries", page_url=url, **status)]
             finds += page.finds
             for further in page.follow:

@@ -14,7 +14,7 @@ from mapmaker.scrape.captures import Capture, CaptureIndex, on_host, when
 from mapmaker.scrape.store import Marks
 from mapmaker.scrape.web import Web
 
-_FINAL = ("robots", "too-large")  # what the site refuses so, no copy of it is asked for
+_FINAL = ("robots", "too-large", "no-training")  # no copy is asked for either
 _NEAR = "20160101000000"  # of several captures of a picture, unless its page is a capture itself
 _MOST_CAPTURES = 3
 

@@ -15,6 +15,7 @@ from mapmaker.scrape.embedded import metadata
 
 AGAINST = ("noai", "noimageai", "noindex", "noimageindex")
 _HEADERS = ("x-robots-tag", "tdm-reservation")
+_ARCHIVED = "x-archive-orig-"
 
 _HEAD_BYTES = 200_000
 _META = re.compile(rb"<meta\b[^>]{1,1000}>", re.IGNORECASE)
@@ -53,8 +54,16 @@ _MINING = ("cawg.training-mining", "c2pa.training-mining")
 
 
 def header_evidence(headers: Mapping[str, str]) -> str:
-    """Return what a server's answer says on the use of the picture, as `robots` keeps it, or ""."""
-    said = [f"{name}: {headers[name].strip()[:300]}" for name in _HEADERS if headers.get(name)]
+    """Return what a server's answer says on the use of the picture, as `robots` keeps it, or "".
+
+    An archive hands on what the site itself said, under another name.
+    """
+    said = {
+        f"{name}: {words.strip()[:300]}": None
+        for name in _HEADERS
+        for words in (headers.get(name), headers.get(f"{_ARCHIVED}{name}"))
+        if words
+    }
     return "; ".join(said)
 
 

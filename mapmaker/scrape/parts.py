@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -192,16 +192,29 @@ def discard(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what nothing can be done with any more, and the folder when that was all."""
+def part_name(key: str) -> str:
+    """Return what the part of the file `key` is called."""
+    return f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.part"
+
+
+def sweep(folder: Path, listed: Container[str] | None) -> list[Path]:
+    """Remove what nothing can be done with any more, and the folder when that was all.
+
+    That is parts without a note, and parts of files that no page lists any more: `listed` has the
+    part names of those that one does, None when not every page could be read. Returns the parts
+    that stay, for a later run.
+    """
     for path in list(folder.glob("*.part")):
-        if not _note_of(path).exists():
-            path.unlink()
+        gone = listed is not None and path.name not in listed
+        if gone or not _note_of(path).exists():
+            discard(path)
     for left in [*folder.glob("*.part.json"), *folder.glob("*.part.json.tmp")]:
         if not left.with_name(left.name.partition(".part")[0] + ".part").exists():
             left.unlink()
+    left = sorted(folder.glob("*.part"))
     if not any(folder.iterdir()):
         folder.rmdir()
+    return left
 
 
 def _note_of(path: Path) -> Path:

@@ -47,10 +47,11 @@ class Remembered:
             self._now[url] = known
             return _page_of(known)
         page = read_answer(self.source, url, body)
+        page.attempts = answer.attempts
         if answer.served_by == "live":
             marks = {"etag": answer.etag, "last_modified": answer.last_modified}
             about = {"url": url, "reading": self._reading, "sha256": answer.sha256, **marks}
-            found = {"follow": page.follow, "ended": page.ended}
+            found = {"follow": page.follow, "ended": page.ended, "attempts": page.attempts}
             self._now[url] = {**about, **found, "finds": [_plain(f) for f in page.finds]}
         return page
 
@@ -75,7 +76,8 @@ def _plain(find: Find) -> dict[str, Any]:
 
 
 def _page_of(row: dict[str, Any]) -> Page:
-    return Page(list(_finds(row["finds"])), list(row["follow"]), bool(row["ended"]))
+    found = list(_finds(row["finds"])), list(row["follow"])
+    return Page(*found, bool(row["ended"]), int(row["attempts"]))
 
 
 def _finds(rows: Iterable[dict[str, Any]]) -> Iterable[Find]:

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from mapmaker.events import Done, Event, Note, Step
 from mapmaker.files import refuse_links, speaking_of
@@ -14,9 +15,10 @@ from mapmaker.scrape.fetch import Fetcher, Outcome
 from mapmaker.scrape.grammar import Find, merge
 from mapmaker.scrape.index import read_pages
 from mapmaker.scrape.ledger import Ledger, Record
+from mapmaker.scrape.links import identity
 from mapmaker.scrape.manifest import row, write_gaps, write_manifest
 from mapmaker.scrape.mirrors import Mirrors
-from mapmaker.scrape.parts import sweep
+from mapmaker.scrape.parts import part_name, sweep
 from mapmaker.scrape.permit import REASON, permitted
 from mapmaker.scrape.source import Source, check_ready, read_source
 from mapmaker.scrape.urllist import list_of
@@ -63,6 +65,7 @@ def _scrape(
         finds, gaps = list_of(source).finds, []
     else:
         finds, gaps = yield from read_pages(source, dataset, mirrors, stop)
+    all_read = all(lost["reason"] == "no-entries" for lost in gaps)
     finds = permitted(source, merge(source, finds), config.with_refused)
     wanted = choose(finds, config.dpi, config.limit)
     yield Note(f"The pages list {len({f.map_id for f in finds})} maps in {len(finds)} files.")
@@ -92,7 +95,8 @@ def _scrape(
             f"Stopped with {len(rows)} pictures here and {left} still to fetch.",
             hint="Run the same command again; nothing that is here is fetched twice.",
         )
-    sweep(parts)
+    named = {part_name(identity(source, find.link.url)) for find in finds}
+    yield from _put_away(parts, source, wanted, named if all_read else None)
     yield from _surprises(finds, rows)
     yield _done(dataset, rows, gaps, done, web)
 
@@ -159,6 +163,20 @@ def _row(source: Source, find: Find, record: Record, aliases: list[str]) -> dict
         ai_metadata=record.get("ai_metadata"),
         **{k: getattr(find, k) for k in said}, **{k: record[k] for k in got},
     )  # fmt: skip
+
+
+def _put_away(
+    parts: Path, source: Source, wanted: list[Wanted], listed: set[str] | None
+) -> Iterator[Event]:
+    """Clear up the parts, and say which beginnings stay though this run did not want the rest."""
+    asked = {part_name(identity(source, f.link.url)) for w in wanted for f in w.choices}
+    idle = [path for path in sweep(parts, listed) if path.name not in asked]
+    if idle:
+        size = sum(path.stat().st_size for path in idle) / 1e6
+        yield Note(
+            f"{len(idle)} unfinished files that this run did not ask for stay in {parts} "
+            f"({size:.1f} MB): an earlier choice of --dpi or --limit goes on with them."
+        )
 
 
 def _surprises(finds: list[Find], rows: list[dict]) -> Iterator[Event]:

@@ -36,7 +36,7 @@ class Entry:
     theme: Patterns = key("a heading that holds for the maps under it: group `theme`", ())
     not_theme: Patterns = key("headings that are no theme", ())
     cartographer: Patterns = key("who drew it: group `name`", ())
-    year: Patterns = key("finds the group `year` in the picture's address, else in the page's", ())
+    year: Patterns = key("finds the group `year` in the page's address, else in the pictures'", ())
     year_heading: Patterns = key("a heading that gives the `year` of the maps under it", ())
     dpi: Patterns = key("finds `dpi` in a picture's address when the words do not say", ())
     sidebar: Patterns = key("begins a box of links that are not this page's maps", ())

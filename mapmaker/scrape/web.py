@@ -21,7 +21,7 @@ from mapmaker.scrape.config import ScrapeConfig, is_loopback
 from mapmaker.scrape.guard import Guard, Internet
 from mapmaker.scrape.links import path_and_query
 from mapmaker.scrape.manners import Manners, retry_after_s
-from mapmaker.scrape.optout import header_evidence
+from mapmaker.scrape.optout import against_in_robots, header_evidence
 from mapmaker.scrape.parts import Part, Stale
 from mapmaker.scrape.pipe import Patience, Pipes
 from mapmaker.scrape.robots import MOST_BYTES, Robots
@@ -104,7 +104,9 @@ class Web:
         with speaking_of(part), Part(part, url, self.allowance) as store:
             with suppress(TypeError):  # of a version that knew other answers
                 if route is None and (known := store.sealed()):
-                    return Answer(**known)
+                    answer = Answer(**known)
+                    self._obey(answer.against)
+                    return answer
             ask = _Ask(route or self.live, store, self.config.max_file_bytes, True)
             return self._fetch(url, ask)
 
@@ -181,6 +183,11 @@ class Web:
         except ValueError as error:
             raise Refused("redirected", response.status, final=True) from error
 
+    def _obey(self, against: str) -> None:
+        """Raise Refused for a file that its headers keep from nets, before a byte of it is kept."""
+        if against_in_robots(against) and not self.config.with_refused:
+            raise Refused("no-training", 200, final=True)
+
     def _may_lead(self, route: Route, url: str, to: str) -> bool:
         try:
             route.leads(url, to, is_file=False)
@@ -194,10 +201,12 @@ class Web:
         if status == 304:
             return Answer(url, status, 0, "", *marks, robots=ask.robots)
         ask.route.admit(200, said)
+        against = header_evidence(said)
+        if ask.is_file:
+            self._obey(against)
         ask.store.begin(status, said)
         receive(response, ask.store, ask.limit - ask.store.size, self.allowance.spend)
         digest = ask.store.finish()
-        against = header_evidence(said)
         answer = Answer(
             url, 200, ask.store.size, digest, *marks, robots=ask.robots, against=against
         )  # fmt: skip
