@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-from bs4 import BeautifulSoup
-
 from mapmaker.scrape.grammar import Find, Page, day_in, slug
 from mapmaker.scrape.links import Link, path_and_query, read_link, refuse
 from mapmaker.scrape.source import AI_CHOICES, Items, Source
@@ -69,6 +67,8 @@ def plain_text(value: object, longest: int = _LONGEST) -> str | None:
         return None
     text = str(value)
     if "<" in text or "&" in text:
+        from bs4 import BeautifulSoup
+
         text = BeautifulSoup(text, "lxml").get_text(" ")
     return " ".join(text.split())[:longest] or None
 
@@ -127,6 +127,8 @@ def _hrefs(at: Items, item: Any) -> Iterator[str]:
             break
     markup = _first(item, at.html)
     if isinstance(markup, str):
+        from bs4 import BeautifulSoup
+
         soup = BeautifulSoup(markup, "lxml")
         yield from (str(tag["href"]) for tag in soup.find_all("a", href=True))
         yield from (str(tag["src"]) for tag in soup.find_all("img", src=True))

@@ -1,13 +1,18 @@
-"""A page as a person reads it: lines of words and links, without the boxes at the side."""
+"""A page as a person reads it: lines of words and links, without the boxes at the side.
+
+The parser is imported where it is used: it takes 70 ms, and the first request need not wait for it.
+"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-from bs4 import BeautifulSoup
-from bs4.element import CData, Comment, NavigableString, PageElement, Tag
+from typing import TYPE_CHECKING
 
 from mapmaker.scrape.source import Source
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup
+    from bs4.element import PageElement, Tag
 
 _BLOCKS = frozenset(
     "address blockquote body br center dd div dl dt fieldset form h1 h2 h3 h4 h5 h6 hr li main "
@@ -56,6 +61,8 @@ def read_page(source: Source, body: bytes, parser: str = "lxml") -> list[Line]:
     sign of it), so that its ampersand is written out first. Bytes that the encoding does not know
     become a mark: left to itself, lxml ends the page at the first of them, and at a NUL.
     """
+    from bs4 import BeautifulSoup
+
     body = _PARAMETER.sub(b"&amp;", body).replace(b"\0", b"")
     text = body.decode(source.encoding, "replace") if source.encoding else body
     soup = BeautifulSoup(text, parser)
@@ -72,8 +79,10 @@ def read_page(source: Source, body: bytes, parser: str = "lxml") -> list[Line]:
 Token = tuple[str, str, bool]
 
 
-def _walk(node: Tag, heading: bool) -> Iterator[Token]:
+def _walk(node: "Tag", heading: bool) -> Iterator[Token]:
     """Yield (kind, words, heading) with kind text, break, link or end."""
+    from bs4.element import CData, NavigableString, Tag
+
     for child in node.children:
         if isinstance(child, NavigableString):
             if type(child) in (NavigableString, CData):
@@ -111,11 +120,13 @@ def _take(lines: list[Line], token: Token) -> None:
         line.anchors[-1].end = len(line.text)
 
 
-def _sidebars(source: Source, soup: BeautifulSoup) -> Iterator[Tag]:
+def _sidebars(source: Source, soup: "BeautifulSoup") -> Iterator["Tag"]:
     """Yield the smallest boxes that begin with a sidebar's heading and hold no download."""
+    from bs4.element import Comment
+
     patterns = source.entry.sidebar
 
-    def begins(text: PageElement) -> bool:
+    def begins(text: "PageElement") -> bool:
         words = _SPACE.sub(" ", str(text)).strip()
         return not isinstance(text, Comment) and any(p.search(words) for p in patterns)
 

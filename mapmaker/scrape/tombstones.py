@@ -12,11 +12,10 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from mapmaker.errors import MapmakerError
@@ -24,6 +23,10 @@ from mapmaker.files import read_lines, speaking_of, sync
 from mapmaker.picture import open_picture
 from mapmaker.scrape.check import phash
 from mapmaker.workspace import Dataset
+
+if TYPE_CHECKING:  # 50 ms, for which no run without tombstones has to wait
+    import numpy as np
+    from numpy.typing import NDArray
 
 NAME = "tombstones.jsonl"
 # Of 128, both hashes together, in one of eight orientations. Of 14,164 pairs of different real maps
@@ -60,12 +63,7 @@ class Tombstones:
     def __init__(self, stones: Iterable[Mapping[str, Any]]) -> None:
         self.stones = {stone["id"]: dict(stone) for stone in stones}
         self._urls = {url: id for id, stone in self.stones.items() for url in stone["urls"]}
-        seen = [stone for stone in self.stones.values() if stone.get("phash")]
-        self._ids = [stone["id"] for stone in seen]
-        self._phash = _numbers([stone["phash"] for stone in seen]).reshape(-1, 8)
-        self._dhash = _numbers([stone["dhash"] for stone in seen]).reshape(-1, 8)
-        # The manifest's own hash differs from ours where a picture has transparent parts.
-        self._listed = _numbers([[s.get("listed") or s["phash"][0]] for s in seen]).reshape(-1, 1)
+        self._seen = [stone for stone in self.stones.values() if stone.get("phash")]
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
@@ -108,14 +106,26 @@ class Tombstones:
 
         Without the dHash, phash is the manifest's, and the answer only says what is worth a look.
         """
+        import numpy as np
+
         one = np.uint64(int(phash, 16))
-        bits = np.bitwise_count(self._phash ^ one)
+        phashes, dhashes, listed = self._hashes
+        bits = np.bitwise_count(phashes ^ one)
         if dhash is not None:
-            bits = bits + np.bitwise_count(self._dhash ^ np.uint64(int(dhash, 16)))
+            bits = bits + np.bitwise_count(dhashes ^ np.uint64(int(dhash, 16)))
         else:
-            bits = np.minimum(bits, np.bitwise_count(self._listed ^ one))
+            bits = np.minimum(bits, np.bitwise_count(listed ^ one))
         hits = np.flatnonzero((bits <= NEAR_BITS).any(axis=1))
-        return self._ids[int(hits[0])] if len(hits) else None
+        return self._seen[int(hits[0])]["id"] if len(hits) else None
+
+    @cached_property
+    def _hashes(self) -> "tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]":
+        """pHashes and dHashes in eight orientations, and the pHash as the manifest has it."""
+        phashes = _numbers([stone["phash"] for stone in self._seen]).reshape(-1, 8)
+        dhashes = _numbers([stone["dhash"] for stone in self._seen]).reshape(-1, 8)
+        # The manifest's own hash differs from ours where a picture has transparent parts.
+        listed = _numbers([[s.get("listed") or s["phash"][0]] for s in self._seen])
+        return phashes, dhashes, listed.reshape(-1, 1)
 
 
 def shared(dataset: Dataset) -> Path:
@@ -169,9 +179,13 @@ def _turn(image: Image.Image, orientation: int) -> Image.Image:
 
 def _dhash(small: Image.Image) -> str:
     """Return whether each of 8 x 9 cells is darker than the one to its right, as hex."""
+    import numpy as np
+
     values = np.asarray(small, dtype=np.int16)
     return np.packbits(np.diff(values, axis=1) > _GRADIENT).tobytes().hex()
 
 
-def _numbers(hashes: list[list[str]]) -> NDArray[np.uint64]:
+def _numbers(hashes: list[list[str]]) -> "NDArray[np.uint64]":
+    import numpy as np
+
     return np.array([[int(h, 16) for h in eight] for eight in hashes], dtype=np.uint64)
