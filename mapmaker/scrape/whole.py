@@ -28,29 +28,35 @@ Bytes = mmap.mmap | bytes
 Segment = tuple[int, int, int]
 
 
-def is_whole(path: Path, kind: str) -> bool:
-    """True when the structure of a `kind` (Pillow's name) of file has no hole and no second end."""
+class NotWhole(Exception):
+    """A file's structure has a hole or a second end."""
+
+
+def coded_end(path: Path, kind: str) -> int | None:
+    """Return where the coded data of a JPEG with one sequential scan ends, or None for others.
+
+    kind is Pillow's name of the format. Raises NotWhole for a file that is cut, glued or holed.
+    """
     checks: dict[str, Callable[[Bytes], bool]] = {
-        "JPEG": _jpeg, "MPO": _jpeg_start, "PNG": _png, "GIF": _gif, "WEBP": _webp,
-        "TIFF": _tiff, "BMP": _bmp,
+        "MPO": _jpeg_start, "PNG": _png, "GIF": _gif, "WEBP": _webp, "TIFF": _tiff, "BMP": _bmp,
     }  # fmt: skip
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
-            return checks[kind](data)
-        except (struct.error, zlib.error, IndexError, ValueError, KeyError):
-            return False
+            if kind == "JPEG":
+                return _jpeg(data)
+            if checks[kind](data):
+                return None
+        except (struct.error, zlib.error, IndexError, ValueError, KeyError) as error:
+            raise NotWhole from error
+    raise NotWhole
 
 
-def coded_end(data: Bytes) -> int | None:
-    """Return where the coded data of a JPEG with one sequential scan ends, or None for others."""
+def _jpeg(data: Bytes) -> int | None:
     segments = list(_segments(data))
+    if not (_is_trailer(data, segments[-1][2]) and _is_complete(data, segments)):
+        raise NotWhole
     ends = [end for marker, _, end in segments if marker == 0xDA]
     return ends[0] if len(ends) == 1 and _frame(data, segments)[0] in (0xC0, 0xC1) else None
-
-
-def _jpeg(data: Bytes) -> bool:
-    segments = list(_segments(data))
-    return _is_trailer(data, segments[-1][2]) and _is_complete(data, segments)
 
 
 def _jpeg_start(data: Bytes) -> bool:
