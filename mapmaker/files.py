@@ -154,9 +154,10 @@ def sync(path: Path) -> None:
 
 
 def move_inside(here: Path, root: Path, file: str) -> None:
-    """Give `here` the place root/file and sync it, folders made on the way; no link is followed.
+    """Give `here` the place root/file, folders made on the way; no link is followed.
 
-    file has slashes. Raises UnsafeInput when it leads out of `root`, by `..` or by a link.
+    file has slashes; its folder is still to be synced. Raises UnsafeInput when it leads out of
+    `root`, by `..` or by a link.
     """
     *folders, name = file.split("/")
     if {"", ".", ".."} & {*folders, name}:
@@ -164,8 +165,11 @@ def move_inside(here: Path, root: Path, file: str) -> None:
     handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for folder in folders:
-            with suppress(FileExistsError):
-                os.mkdir(folder, dir_fd=handle)
+            try:
+                os.stat(folder, dir_fd=handle, follow_symlinks=False)
+            except FileNotFoundError:
+                with suppress(FileExistsError):
+                    os.mkdir(folder, dir_fd=handle)
             try:
                 inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
             except OSError as error:
@@ -178,7 +182,6 @@ def move_inside(here: Path, root: Path, file: str) -> None:
             os.close(handle)
             handle = inner
         os.replace(here, name, dst_dir_fd=handle)
-        os.fsync(handle)
     finally:
         os.close(handle)
 

@@ -96,6 +96,21 @@ def test_a_part_that_is_complete_already_is_proven_by_its_end(tmp_path):
     assert request.sent_bytes == OVERLAP
 
 
+def test_a_note_that_was_torn_while_its_end_was_told_still_tells_the_beginning(tmp_path):
+    """Killed while "complete" was being written down: the end is asked for, not the whole."""
+    part = tmp_path / "x.part"
+    with served(good) as server:
+        near(server).file(address(server), part)
+        note = part.with_name("x.part.json")
+        note.write_bytes(note.read_bytes()[:-20])
+        server.log.requests.clear()
+        (request,) = fetched(server, part)
+        whole_again = near(server).file(address(server), part)
+
+    assert request.sent_bytes == OVERLAP
+    assert whole_again.sha256 == sha(BODY) and len(server.log.requests) == 2  # robots.txt, the end
+
+
 @pytest.mark.parametrize("how", ["as it was", "a byte more", "a byte changed", "an old note"])
 def test_a_complete_part_is_taken_by_length_and_hash_alone(tmp_path, how):
     """Killed while the picture was being checked: nothing is asked for, unless a byte differs."""

@@ -1,22 +1,37 @@
 """What has been asked for and what came of it: the append-only fetch_log.jsonl, and the files.
 
 A line is on the disk before the file has its name, so after a kill at any moment a file that is
-there is a file that is known, and nothing finished is asked for twice.
+there is a file that is known, and nothing finished is asked for twice. Waiting for the disk is what
+takes long here: whoever waits for his turn is served by the thread before him, all in one wait.
 """
 
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mapmaker.files import move_inside, read_lines, sha256_of, speaking_of, write_lines
+from mapmaker.files import move_inside, read_lines, sha256_of, speaking_of, sync, write_lines
 from mapmaker.scrape.check import SUFFIX
 from mapmaker.workspace import Dataset
 
 Record = dict[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """A record on its way into the log, and the finished part (if any) on its way to its place."""
+
+    record: Record
+    part: Path | None = None
+    name: str = ""
+    settled: bool = False
+    error: BaseException | None = None
 
 
 class Ledger:
@@ -30,6 +45,7 @@ class Ledger:
     def __init__(self, dataset: Dataset, *, verify: bool = False) -> None:
         self.dataset, self.verify = dataset, verify
         self._lock = threading.Lock()
+        self._waiting: deque[_Line] = deque()
         self._mend()
         self._records: dict[str, Record] = {r["key"]: r for r in read_lines(dataset.fetch_log)}
         self._by_sha = {r["sha256"]: r for r in self._records.values() if "sha256" in r}
@@ -68,57 +84,105 @@ class Ledger:
 
     def add(self, record: Mapping[str, Any]) -> Record:
         """Append a record, onto the disk."""
-        full = {**record, "fetched_at": datetime.now(UTC).isoformat(timespec="seconds")}
-        with self._lock:
-            self._append(full)
-        return full
+        return self._hand_in(_Line(dict(record)))
 
     def place(self, part: Path, name: str, record: Mapping[str, Any]) -> Record:
         """Give the finished `part` its place under `name` (without suffix) and log it.
 
         Bytes that are here already are not kept twice: the record then names the file that is.
         """
-        stat = part.stat()
+        return self._hand_in(_Line(dict(record), part, name))
+
+    def _hand_in(self, line: _Line) -> Record:
+        """Return the record as it was logged, once it and its file are on the disk."""
+        line.record["fetched_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        self._waiting.append(line)
         with self._lock, speaking_of(self.dataset.pictures):
-            twin = self._by_sha.get(record["sha256"])
-            if twin is not None and self._is_whole(twin):
-                full = {**record, "file": twin["file"], "mtime_ns": twin["mtime_ns"]}
-                part.unlink()
-                part = None  # type: ignore[assignment]
-            else:
-                file = f"pictures/{name}{SUFFIX[record['format']]}"
-                full = {**record, "file": file, "mtime_ns": stat.st_mtime_ns}
-            full["fetched_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-            self._append(full)
-            if part is not None:
-                move_inside(part, self.dataset.root, full["file"])
-            self._whole[full["key"]] = True
-        return full
+            while not line.settled:
+                self._settle()
+            if line.error is not None:
+                raise line.error
+        return line.record
+
+    def _settle(self) -> None:
+        """Log and place what is waiting, but of equal bytes only the first. Holds the lock."""
+        now, later = [], []
+        shas: set[str] = set()
+        with suppress(IndexError):
+            while True:
+                line = self._waiting.popleft()
+                sha = line.record.get("sha256")
+                (later if sha in shas else now).append(line)
+                shas |= {sha} if sha else set()
+        self._waiting.extend(later)
+        try:
+            for line in now:
+                self._find_place(line)
+            self._append(line.record for line in now)
+            self._move(now)
+        except BaseException as error:
+            for line in now:
+                line.error = line.error or error
+        for line in now:
+            self._whole[line.record["key"]] = line.error is None
+            line.settled = True
+
+    def _find_place(self, line: _Line) -> None:
+        """Note in a line's record which file it speaks of: its own, or one of the same bytes."""
+        if line.part is None:
+            return
+        record = line.record
+        twin = self._by_sha.get(record["sha256"])
+        if twin is not None and self._is_whole(twin):
+            record |= {"file": twin["file"], "mtime_ns": twin["mtime_ns"]}
+            line.part.unlink()
+            line.part = None
+        else:
+            record["file"] = f"pictures/{line.name}{SUFFIX[record['format']]}"
+            record["mtime_ns"] = line.part.stat().st_mtime_ns
+
+    def _move(self, lines: list[_Line]) -> None:
+        root, folders = self.dataset.root, set()
+        for line in lines:
+            if line.part is not None:
+                try:
+                    move_inside(line.part, root, line.record["file"])
+                    folders.add((root / line.record["file"]).parent)
+                except Exception as error:  # one that finds no place does not keep the others
+                    line.error = error
+        for folder in folders:
+            sync(folder)
 
     def move(self, record: Record, name: str) -> Record:
         """Give the file of `record`, and of every record of the same bytes, another name."""
         file = f"pictures/{name}{SUFFIX[record['format']]}"
         with self._lock, speaking_of(self.dataset.pictures):
             old = self.dataset.root / record["file"]
-            for twin in [r for r in self._records.values() if r.get("sha256") == record["sha256"]]:
-                self._append({**twin, "file": file})
+            twins = [r for r in self._records.values() if r.get("sha256") == record["sha256"]]
+            self._append({**twin, "file": file} for twin in twins)
             move_inside(old, self.dataset.root, file)
+            sync((self.dataset.root / file).parent)
         return self._records[record["key"]]
 
-    def _append(self, record: Record) -> None:
+    def _append(self, records: Iterable[Record]) -> None:
+        """Append whole lines, or none, onto the disk. Holds the lock."""
+        records = list(records)
+        data = b"".join(json.dumps(r, ensure_ascii=False).encode() + b"\n" for r in records)
         path = self.dataset.fetch_log
-        with speaking_of(path), path.open("ab") as file:
+        with speaking_of(path), path.open("ab", buffering=0) as file:
             before = file.tell()
+            rest = memoryview(data)
             try:
-                file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
-                file.flush()
+                while rest:
+                    rest = rest[file.write(rest) or 0 :]
                 os.fsync(file.fileno())
             except OSError:
                 os.ftruncate(file.fileno(), before)
                 raise
-        self._records[record["key"]] = record
-        if "sha256" in record:
-            self._by_sha[record["sha256"]] = record
+        for record in records:
+            self._records[record["key"]] = record
+            if "sha256" in record:
+                self._by_sha[record["sha256"]] = record
 
     def _is_whole(self, record: Record) -> bool:
         path = self.where(record)
@@ -139,7 +203,7 @@ class Ledger:
                 file = path.relative_to(self.dataset.root).as_posix()
                 stat = path.stat()
                 with self._lock:
-                    self._append({**record, "file": file, "mtime_ns": stat.st_mtime_ns})
+                    self._append([{**record, "file": file, "mtime_ns": stat.st_mtime_ns}])
                 return True
         return False
 

@@ -3,7 +3,8 @@
 `x.part` holds the bytes so far, `x.part.json` which edition of which address they are the
 beginning of. The note is written after the old bytes are gone and before the new ones are many, so
 a kill at any moment leaves bytes that belong to their note, or bytes without one, which nobody
-trusts. Going on asks for the last 64 KiB again and compares them.
+trusts. It has a line for what was begun and one when all of it is here; the last whole line counts.
+Going on asks for the last 64 KiB again and compares them.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Container, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -61,9 +63,9 @@ class Part:
     def asks(self) -> dict[str, str]:
         """Return the headers that ask for what is missing: none when all of it is."""
         self._start = None
-        self.edition = self._read_note()
         size = os.fstat(self._file.fileno()).st_size
-        if not self.edition or not OVERLAP < size <= self.edition["total"]:
+        self.edition = self._read_note() if size > OVERLAP else {}
+        if not self.edition or size > self.edition["total"]:
             return {}
         self._start = size - OVERLAP
         which = self.edition["etag"] or self.edition["last_modified"]
@@ -104,7 +106,8 @@ class Part:
 
     def finish(self) -> str:
         """Return the sha256 (hex) of the whole file, which is on the disk then."""
-        self._file.truncate(self.size)
+        if os.fstat(self._file.fileno()).st_size != self.size:
+            self._file.truncate(self.size)
         os.fsync(self._file.fileno())
         return self._digest.hexdigest()
 
@@ -118,17 +121,18 @@ class Part:
 
     def sealed(self) -> dict[str, Any] | None:
         """Return the answer of an earlier run when length and hash prove that the file is whole."""
-        note = _note(self.path)
-        known = note.get("answer") if note.get("url") == self.url else None
         size = os.fstat(self._file.fileno()).st_size
+        note = _note(self.path) if size else {}
+        known = note.get("answer") if note.get("url") == self.url else None
         if not isinstance(known, dict) or known.get("bytes") != size:
             return None
         return known if sha256_of(self.path) == note.get("sha256") else None
 
     def forget(self) -> None:
         """Begin with nothing."""
-        _note_of(self.path).unlink(missing_ok=True)
-        self._file.truncate(0)
+        _remove(_note_of(self.path))
+        if os.fstat(self._file.fileno()).st_size:
+            self._file.truncate(0)
         self._file.seek(0)
         self._size, self._known, self._noted, self.edition = 0, b"", False, {}
         self._looked_at = 0
@@ -173,10 +177,14 @@ class Part:
         return note if good and all(isinstance(m, str | None) for m in marks) else {}
 
     def _write_note(self) -> None:
-        note = _note_of(self.path)
-        beside = note.with_name(note.name + ".tmp")
-        beside.write_text(json.dumps(self.edition), encoding="utf-8")
-        beside.replace(note)
+        """Add a line to the note. One that a kill tears says nothing, as if it were not there."""
+        line = b"\n" + json.dumps(self.edition).encode() + b"\n"  # never glued to a torn one
+        how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        handle = os.open(_note_of(self.path), how, 0o644)
+        try:
+            os.write(handle, line)
+        finally:
+            os.close(handle)
         self._noted = True
 
 
@@ -188,8 +196,8 @@ def is_unfinished(path: Path) -> bool:
 
 def discard(path: Path) -> None:
     """Remove a part and its note."""
-    _note_of(path).unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
+    _remove(_note_of(path))
+    _remove(path)
 
 
 def part_name(key: str) -> str:
@@ -206,7 +214,7 @@ def sweep(folder: Path, listed: Container[str] | None) -> list[Path]:
     """
     for path in list(folder.glob("*.part")):
         gone = listed is not None and path.name not in listed
-        if gone or not _note_of(path).exists():
+        if gone or not Path(_note_of(path)).exists():
             discard(path)
     for left in [*folder.glob("*.part.json"), *folder.glob("*.part.json.tmp")]:
         if not left.with_name(left.name.partition(".part")[0] + ".part").exists():
@@ -217,17 +225,26 @@ def sweep(folder: Path, listed: Container[str] | None) -> list[Path]:
     return left
 
 
-def _note_of(path: Path) -> Path:
-    return path.with_name(path.name + ".json")
+def _note_of(path: Path) -> str:
+    return f"{path}.json"
+
+
+def _remove(path: str | Path) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108 - three a picture, and pathlib takes five times as long
 
 
 def _note(path: Path) -> dict[str, Any]:
-    """Return the note beside a part; an empty one when it cannot be read."""
+    """Return the note beside a part: its last whole line; an empty one when there is none."""
     try:
-        note = json.loads(_note_of(path).read_bytes())
-    except (OSError, ValueError):
+        lines = Path(_note_of(path)).read_bytes().splitlines()
+    except OSError:
         return {}
-    return note if isinstance(note, dict) else {}
+    for line in reversed(lines):
+        with suppress(ValueError):
+            note = json.loads(line)
+            return note if isinstance(note, dict) else {}
+    return {}
 
 
 def _strong_marks(headers: Mapping[str, str]) -> dict[str, str | None]:
