@@ -65,11 +65,15 @@ def _with_files(entry: Entry, sizes_kib: list[int]) -> Entry:
 
 
 def _picture(file: File) -> bytes:
-    """Rooms as boxes under paper grain; the quality that fits, then filled up by a comment."""
+    """Rooms as boxes under paper grain; the quality that fits, then filled up by a comment.
+
+    Variants have the same rooms under other grain.
+    """
     wanted = file.declared_bytes or 0
     side = round((wanted / 0.58) ** 0.5)  # as many bytes a pixel as the old scans have
     chance = np.random.default_rng(file.art)
-    rooms = chance.integers(60, 230, (24, 24, 3), dtype=np.uint8)
+    plan = np.random.default_rng(file.art % VARIANT)
+    rooms = plan.integers(60, 230, (24, 24, 3), dtype=np.uint8)
     image = Image.fromarray(rooms).resize((side, side), Image.Resampling.NEAREST)
     grain = chance.normal(0, 14, (side, side, 1))
     noisy = np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8)

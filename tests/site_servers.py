@@ -96,10 +96,14 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
 
 @cache
-def jpeg(seed: int, side: int = 64) -> bytes:
+def jpeg(seed: int, side: int = 64, grid: bool = True) -> bytes:
+    """Return eight by eight squares of a colour each, with lines between them or without."""
     noise = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    picture = np.array(Image.fromarray(noise).resize((side, side), Image.Resampling.NEAREST))
+    if grid:
+        picture[:: side // 8] = picture[:, :: side // 8] = 0
     out = io.BytesIO()
-    Image.fromarray(noise).resize((side, side)).save(out, "JPEG")
+    Image.fromarray(picture).save(out, "JPEG")
     return out.getvalue()
 
 
@@ -144,7 +148,7 @@ class WordPress(Site):
         figures = []
         for name in (f"lair-{n}", *([f"lair-{n}-no-grid"] if n == 2 else [])):
             path = f"/wp-content/uploads/2023/07/{name}.jpg"
-            self.files[path] = jpeg(n * 10 + len(name))
+            self.files[path] = jpeg(n, grid="no-grid" not in name)
             full = f"https://{self.host}{path}"
             small = full.replace(".jpg", "-300x300.jpg")
             figures.append(

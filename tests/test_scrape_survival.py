@@ -68,14 +68,15 @@ def test_a_torn_last_line_of_the_log_is_mended(workspace, fresh):
     """Half a line, as a power cut leaves it, costs that line and no other."""
     run(workspace, fresh, jobs=1)  # in order: no file is moved at the end
     log = workspace.dataset(NAME).fetch_log
-    whole = log.read_bytes()
-    log.write_bytes(whole[:-40])
+    lines = log.read_bytes().splitlines(keepends=True)
+    fetched = [line for line in lines if b'"outlines"' not in line]  # those are noted at the end
+    log.write_bytes(b"".join(fetched)[:-40])
     fresh.requests.clear()
 
     run(workspace, fresh)
 
     assert len({r.path for r in fresh.picture_requests()}) == 1
-    assert len(read_lines(log)) == whole.count(b"\n")
+    assert len(read_lines(log)) == len(lines)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

@@ -66,7 +66,7 @@ def test_a_wordpress_gallery_is_read_post_by_post(workspace, tmp_path):
 
 
 def test_the_pictures_of_one_post_are_variants_of_one_map(workspace, tmp_path):
-    """Grid and no grid: both are fetched, under one map_id."""
+    """Grid and no grid show one map: both are fetched, under one map_id."""
     with WordPress(posts=2) as site:
         run(workspace, copied(tmp_path, "wordpress"), site)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mapmaker.scrape.grammar import Find, slug
 
 MAX_NAME_BYTES = 120
-_MOST_ID = 71  # a date and 60 characters of title
+_MOST_ID = 80  # a date, 60 characters of title, and what tells a further map of the same
 _STRANGE = re.compile(r"[^a-z0-9_-]+")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LOSSLESS = ("TIF", "TIFF", "PNG", "BMP")

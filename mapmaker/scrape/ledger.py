@@ -18,6 +18,7 @@ from typing import Any
 
 from mapmaker.files import move_inside, read_lines, sha256_of, speaking_of, sync, write_lines
 from mapmaker.scrape.check import SUFFIX
+from mapmaker.scrape.onemap import outlines_in
 from mapmaker.workspace import Dataset
 
 Record = dict[str, Any]
@@ -50,6 +51,8 @@ class Ledger:
         self._records: dict[str, Record] = {r["key"]: r for r in read_lines(dataset.fetch_log)}
         self._by_sha = {r["sha256"]: r for r in self._records.values() if "sha256" in r}
         self._whole: dict[str, bool] = {}
+        drawn = (r for r in self._records.values() if "outlines" in r)
+        self._outlines = {r["sha256"]: r["outlines"] for r in drawn}
 
     def good(self, key: str) -> Record | None:
         """Return the record of `key` when its file is here and whole, else None.
@@ -81,6 +84,17 @@ class Ledger:
             if place.is_file() and not place.is_symlink():
                 return place
         return None
+
+    def outlines(self, sha256: str, file: str) -> str:
+        """Return the outlines of a file with these bytes (`onemap`), taken once and kept."""
+        known = self._outlines.get(sha256)
+        if known is None:
+            known = outlines_in(self.where({"file": file}) or self.dataset.root / file)
+            self._outlines[sha256] = known
+            if record := self._by_sha.get(sha256):
+                with self._lock:
+                    self._append([{**record, "outlines": known}])
+        return known
 
     def add(self, record: Mapping[str, Any]) -> Record:
         """Append a record, onto the disk."""

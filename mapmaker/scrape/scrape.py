@@ -8,18 +8,19 @@ from pathlib import Path
 
 from mapmaker.events import Done, Event, Note, Step
 from mapmaker.files import refuse_links, speaking_of
-from mapmaker.scrape.choose import Wanted, choose, file_stem
+from mapmaker.scrape.choose import Wanted, choose
 from mapmaker.scrape.config import ScrapeConfig, check_contact
 from mapmaker.scrape.crew import work_through
 from mapmaker.scrape.fetch import Fetcher, Outcome
 from mapmaker.scrape.grammar import Find, merge
 from mapmaker.scrape.index import read_pages
-from mapmaker.scrape.ledger import Ledger, Record
+from mapmaker.scrape.ledger import Ledger
 from mapmaker.scrape.links import identity
-from mapmaker.scrape.manifest import row, write_gaps, write_manifest
+from mapmaker.scrape.manifest import write_gaps, write_manifest
 from mapmaker.scrape.mirrors import Mirrors
 from mapmaker.scrape.parts import part_name, sweep
 from mapmaker.scrape.permit import REASON, permitted
+from mapmaker.scrape.settle import settled
 from mapmaker.scrape.source import Source, check_ready, read_source
 from mapmaker.scrape.urllist import list_of
 from mapmaker.scrape.web import Web
@@ -85,7 +86,7 @@ def _scrape(
         # The lists, also when something stopped us: what is here is listed.
         done = [*(outcomes[n] for n in sorted(outcomes)), *fetcher.cut_off]
         gaps += [lost for outcome in done for lost in outcome.gaps]
-        rows = _settle(source, dataset, ledger, done)
+        rows = settled(source, dataset, ledger, done)
         rows = [r for r in rows if r["id"] not in fetcher.removed]
         write_manifest(dataset, rows)
         write_gaps(dataset, gaps)
@@ -115,54 +116,6 @@ def _fetch_all(
             yield Step("scrape", len(outcomes), len(wanted), "maps", f"{total_bytes / 1e6:.1f} MB")
         if stop:
             web.halt.set()  # and what is done by now is still told
-
-
-def _settle(
-    source: Source, dataset: Dataset, ledger: Ledger, outcomes: list[Outcome]
-) -> list[dict]:
-    """Return the manifest's rows: one a byte sequence, named after the first map that has it.
-
-    Rows of earlier runs whose files are still here stay.
-    """
-    first: dict[str, tuple[Find, Record]] = {}
-    others: dict[str, set[str]] = {}
-    for find, record in (pair for outcome in outcomes for pair in outcome.pictures):
-        sha = record["sha256"]
-        known = first.setdefault(sha, (find, record))
-        member = record["picture_url"].removeprefix(find.link.url)  # "#name" in a ZIP file
-        urls = {record["picture_url"], *(alias + member for alias in find.aliases)}
-        others.setdefault(sha, set()).update(urls - {known[1]["picture_url"]})
-    rows = []
-    for sha, (find, record) in first.items():
-        stem = file_stem(find, sha)
-        named = record["file"].removeprefix("pictures/").rsplit(".", 1)[0]
-        if named != stem and (dataset.root / record["file"]).is_file():
-            record = ledger.move(record, stem)
-        rows.append(_row(source, find, record, sorted(others[sha])))
-    if dataset.manifest.exists():
-        for old in dataset.rows():
-            path = None if old["id"] in first else ledger.where(old)
-            if path is not None and path.stat().st_size == old["bytes"]:
-                rows.append(old)
-    return rows
-
-
-def _row(source: Source, find: Find, record: Record, aliases: list[str]) -> dict:
-    said = ("map_id", "date", "title", "description", "theme", "cartographer", "dpi", "variant",
-            "declared_bytes", "page_url")  # fmt: skip
-    got = ("file", "bytes", "width", "height", "mode", "format", "phash", "picture_url",
-           "served_by", "capture", "etag", "last_modified")  # fmt: skip
-    obeyed = record.get("robots", "allowed")
-    return row(
-        id=record["sha256"], aliases=aliases, wrapper_url=find.link.wrapper_url,
-        license=find.license or source.license,
-        license_url=find.license_url if find.license else source.license_url,
-        attribution=find.attribution or source.attribution,
-        ai_training=find.ai_training or source.ai_training,
-        robots="; ".join(filter(None, [obeyed, find.against, record.get("against")])),
-        ai_metadata=record.get("ai_metadata"),
-        **{k: getattr(find, k) for k in said}, **{k: record[k] for k in got},
-    )  # fmt: skip
 
 
 def _put_away(

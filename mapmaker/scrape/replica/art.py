@@ -60,32 +60,31 @@ def _comments(count: int) -> bytes:
 
 
 def _painted(art: int, side_px: int, drawn: bool) -> Image.Image:
-    """Return picture number `art`, side_px square; from VARIANT on it is washed out, else plain."""
-    variant, base = divmod(art, VARIANT)
+    """Return picture number `art`, side_px square; from VARIANT on it is the same on white."""
+    white, base = divmod(art, VARIANT)
     if not drawn:
-        image = _plain(base).resize((side_px, side_px), Image.Resampling.NEAREST)
-    else:
-        cell_px = max(8, round(side_px / _SQUARES))
-        image = _drawn(base, cell_px)
-        if image.width != side_px:
-            image = image.resize((side_px, side_px), Image.Resampling.LANCZOS)
-    return Image.blend(image, Image.new("RGB", image.size, "white"), 0.35) if variant else image
+        return _plain(base, bool(white)).resize((side_px, side_px), Image.Resampling.NEAREST)
+    image = _drawn(base, max(8, round(side_px / _SQUARES)), bool(white))
+    if image.width != side_px:
+        image = image.resize((side_px, side_px), Image.Resampling.LANCZOS)
+    return image
 
 
 @functools.lru_cache(maxsize=8)
-def _drawn(art: int, cell_px: int) -> Image.Image:
+def _drawn(art: int, cell_px: int, white: bool) -> Image.Image:
     from mapmaker.layout import plan
     from mapmaker.layout.render import render
 
     layout = plan(_KINDS[art % len(_KINDS)], art, columns=_SQUARES, rows=_SQUARES)
-    return render(layout, cell_px=cell_px)
+    light = "parchment" if layout.palette == "winter" else "winter"
+    return render(layout, cell_px=cell_px, palette=light if white else None)
 
 
 @functools.lru_cache(maxsize=64)
-def _plain(art: int) -> Image.Image:
-    """Return rooms as coloured boxes, unlike for every number."""
+def _plain(art: int, white: bool) -> Image.Image:
+    """Return rooms as coloured boxes on dark or white ground, unlike for every number."""
     chance = random.Random(art)
-    image = Image.new("RGB", (48, 48), (40, 36, 30))
+    image = Image.new("RGB", (48, 48), "white" if white else (40, 36, 30))
     brush = ImageDraw.Draw(image)
     for _ in range(12):
         x, y, w, h = (chance.randrange(44) for _ in range(4))

@@ -1,0 +1,148 @@
+"""Which pictures under one date and title show one map, told once all of them are here.
+
+A page says what belongs together, and now and then it is wrong: a handout, a detail, a copy of
+another week's map stand under the same head. What shows the same is one map, in whatever size,
+dress or encoding; what does not is a map of its own.
+"""
+
+import base64
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from PIL import Image
+
+from mapmaker.errors import UnsafeInput
+from mapmaker.picture import FORMATS, open_picture
+
+if TYPE_CHECKING:  # numpy takes a tenth of a second, and most runs can do without
+    import numpy as np
+    from numpy.typing import NDArray
+
+# Figures of `bench/grouping.py --margins`, 121 real maps. Bits of 64 by which the pHashes of one
+# map in two sizes or encodings may differ: JPEGs of quality 40 differ in 4 at most; of 7,260 pairs
+# of real maps one differs in less than 10 (two decks of a boat), a map from its middle in 22.
+SAME_BITS = 6
+# How far outlines agree, as a correlation. One plan in two of eight palettes: 0.71 at least, where
+# the pHashes differ in up to 42 bits. Two plans: 0.42 at most; two real maps 0.51, but for two in
+# one room's shape and for floors of one house (0.63 to 0.95); a map and its middle 0.50 at most.
+SAME_OUTLINES = 0.6
+_SIDE = 32
+
+Outlines: TypeAlias = "NDArray[np.float64]"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A picture as one page lists it. entry: the date and title it stands under; rank: the best
+    picture of a map has the lowest."""
+
+    entry: str
+    sha256: str
+    phash: int
+    pixels: int
+    rank: tuple[bool, bool, int, str]
+
+
+def maps_of(
+    members: Iterable[Member], outlines_of: Callable[[str], Outlines]
+) -> dict[str, tuple[str, str]]:
+    """Return sha256 -> (entry, map_id) for every picture, whatever order they came in.
+
+    Within an entry pictures are one map when their pHashes differ by SAME_BITS at most, or their
+    outlines agree; so are all that hang together by such pairs. The map of the best picture has the
+    entry's name, every other one the name and the first digits of its best picture's sha256.
+    Bytes listed under several entries belong where most pictures are like them, else to the first.
+    outlines_of is asked only where the hashes leave an entry in pieces.
+    """
+    entries: dict[str, dict[str, Member]] = {}
+    for member in members:
+        own = entries.setdefault(member.entry, {})
+        own[member.sha256] = min(member, own.get(member.sha256, member), key=lambda m: m.rank)
+    found = {entry: _maps(list(own.values()), outlines_of) for entry, own in entries.items()}
+    homes: dict[str, list[tuple[int, str]]] = {}
+    for entry, maps in found.items():
+        for one in maps:
+            for member in one:
+                homes.setdefault(member.sha256, []).append((len(one), entry))
+    home = {sha: max(at, key=lambda place: place[0])[1] for sha, at in homes.items()}
+    decided = {}
+    for entry, maps in found.items():
+        own = [[m for m in one if home[m.sha256] == entry] for one in maps]
+        best_first = sorted(filter(None, own), key=lambda one: min(m.rank for m in one))
+        for n, one in enumerate(best_first):
+            best = min(one, key=lambda m: m.rank)
+            map_id = f"{entry}_{best.sha256[:8]}" if n else entry
+            decided |= {m.sha256: (entry, map_id) for m in one}
+    return decided
+
+
+def outlines_in(path: Path) -> str:
+    """Return the outlines of a picture as text: 32 x 32 levels from 0 to 15, in base64.
+
+    A level says how much the greys change within its part of the picture: the walls of a map,
+    whatever its colours. A file that cannot be read has none: all zero, which is like nothing.
+    """
+    import numpy as np
+
+    try:
+        grey = np.asarray(_grey(path).resize((4 * _SIDE, 4 * _SIDE), Image.Resampling.BOX), float)
+    except (OSError, UnsafeInput, ValueError, SyntaxError, TypeError, EOFError, MemoryError):
+        grey = np.zeros((4 * _SIDE, 4 * _SIDE))
+    steps = np.hypot(*np.gradient(grey)).reshape(_SIDE, 4, _SIDE, 4).mean((1, 3))
+    levels = np.rint(15 * np.sqrt(steps / max(steps.max(), 1e-9))).astype(np.uint8).ravel()
+    return base64.b64encode((levels[::2] << 4 | levels[1::2]).tobytes()).decode()
+
+
+def outlines_from(text: str) -> Outlines:
+    """Return 1024 numbers of mean 0 and length 1 (all 0 for a picture without outlines)."""
+    import numpy as np
+
+    packed = np.frombuffer(base64.b64decode(text), np.uint8)
+    levels = np.stack([packed >> 4, packed & 15], axis=1).ravel().astype(np.float64)
+    levels -= levels.mean()
+    return levels / max(float(np.linalg.norm(levels)), 1e-9)
+
+
+def _maps(members: Sequence[Member], outlines_of: Callable[[str], Outlines]) -> list[list[Member]]:
+    """Return the members of one entry, those of one map together."""
+    maps = _together(members, lambda i, j: _bits_apart(members[i], members[j]) <= SAME_BITS)
+    if len(maps) == 1:
+        return maps
+    import numpy as np
+
+    # The smallest picture speaks for its map: it is the quickest to open.
+    speakers = [min(one, key=lambda m: (m.pixels, m.sha256)) for one in maps]
+    drawn = np.array([outlines_of(m.sha256) for m in speakers])
+    alike = (drawn @ drawn.T >= SAME_OUTLINES).tolist()
+    joined = _together(maps, lambda i, j: alike[i][j])
+    return [[m for one in several for m in one] for several in joined]
+
+
+def _bits_apart(one: Member, other: Member) -> int:
+    return (one.phash ^ other.phash).bit_count()
+
+
+def _together(things: Sequence[T], alike: Callable[[int, int], bool]) -> list[list[T]]:
+    """Return the things in groups that hang together by pairs (of their numbers) that are alike."""
+    left = set(range(len(things)))
+    groups = []
+    while left:
+        group: set[int] = set()
+        new = {min(left)}
+        while new:
+            group |= new
+            left -= new
+            new = {j for j in left if any(alike(i, j) for i in new)}
+        groups.append([things[n] for n in sorted(group)])
+    return groups
+
+
+def _grey(path: Path) -> Image.Image:
+    with Image.open(path, formats=FORMATS) as image:
+        if image.format in ("JPEG", "MPO"):
+            image.draft("L", (8 * _SIDE, 8 * _SIDE))
+            return image.convert("L")
+    return open_picture(path).convert("L")

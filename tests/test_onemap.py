@@ -1,0 +1,184 @@
+"""What one map is: files under one head that show the same, in whatever size, dress or encoding."""
+
+import random
+
+import numpy as np
+import pytest
+from grouping import EncodedAnew, add_strangers, agreement
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from scrape_tools import NAME, run
+from web_tools import served
+
+from mapmaker.events import finish
+from mapmaker.scrape.check import phash
+from mapmaker.scrape.config import ScrapeConfig
+from mapmaker.scrape.onemap import Member, maps_of, outlines_from, outlines_in
+from mapmaker.scrape.replica import Replica
+from mapmaker.scrape.replica.art import _painted
+from mapmaker.scrape.replica.plan import VARIANT
+from mapmaker.scrape.scrape import scrape
+from mapmaker.workspace import Workspace
+
+TEMPLE, KEEP = "2003-12-25_the-temple", "2004-01-01_the-keep"
+
+
+class Table:
+    """Pictures laid side by side: what each would be in a manifest, and its outlines."""
+
+    def __init__(self, folder) -> None:
+        self.folder, self.files = folder, {}
+
+    def lay(self, entry, sha, picture, variant=None, dpi=None) -> Member:
+        self.files[sha] = self.folder / f"{sha}.png"
+        picture.save(self.files[sha])
+        rank = (False, variant is not None, -(dpi or 0), sha)
+        bits = int(phash(picture.convert("L")), 16)
+        return Member(entry, sha, bits, picture.width * picture.height, rank)
+
+    def outlines(self, sha):
+        return outlines_from(outlines_in(self.files[sha]))
+
+
+@pytest.fixture
+def table(tmp_path) -> Table:
+    return Table(tmp_path)
+
+
+@pytest.mark.parametrize("art", [0, 1, 2, 3], ids=["dungeon", "cave", "building", "wilderness"])
+def test_sizes_and_dresses_of_one_plan_are_one_map(table, art):
+    """Twice the size, drawn anew on white, in grey, as a negative: one map_id, without a number."""
+    plan, white = _painted(art, 240, True), _painted(art + VARIANT, 240, True)
+    negative = Image.fromarray(255 - np.asarray(plan))
+    pictures = [plan, plan.resize((480, 480)), white, white.convert("L"), negative]
+    members = [
+        table.lay(TEMPLE, f"{n}" * 8, picture, dpi=72 * n or None)
+        for n, picture in enumerate(pictures)
+    ]
+
+    assert set(maps_of(members, table.outlines).values()) == {(TEMPLE, TEMPLE)}
+
+
+def test_a_handout_and_a_detail_are_maps_of_their_own(table):
+    """What shows something else, or a part in large, is named after its own picture."""
+    plan = _painted(0, 240, True)
+    members = [
+        table.lay(TEMPLE, "a" * 64, plan, dpi=300),
+        table.lay(TEMPLE, "b" * 64, plan.crop((60, 60, 180, 180)), variant="Detail"),
+        table.lay(TEMPLE, "c" * 64, _painted(6, 240, True), variant="Handout"),
+    ]
+
+    decided = maps_of(members, table.outlines)
+
+    assert [decided[m.sha256][1] for m in members] == [
+        TEMPLE, f"{TEMPLE}_bbbbbbbb", f"{TEMPLE}_cccccccc",
+    ]  # fmt: skip
+
+
+def test_a_copy_under_another_head_belongs_to_its_own_map(table):
+    """The same bytes are listed twice: they belong where other pictures are like them."""
+    temple, keep = _painted(0, 240, True), _painted(4, 240, True)
+    members = [
+        table.lay(KEEP, "c" * 64, temple, dpi=72),
+        table.lay(KEEP, "d" * 64, keep, dpi=150),
+        table.lay(TEMPLE, "c" * 64, temple, dpi=72),
+        table.lay(TEMPLE, "e" * 64, temple.resize((480, 480)), dpi=150),
+    ]
+
+    decided = {sha[0]: map_id for sha, (_, map_id) in maps_of(members, table.outlines).items()}
+
+    assert decided == {"c": TEMPLE, "e": TEMPLE, "d": KEEP}
+
+
+def test_what_cannot_be_read_or_has_no_lines_is_like_nothing(tmp_path):
+    """A torn file and a blank sheet have outlines of length 0."""
+    Image.new("RGB", (64, 64), "white").save(tmp_path / "blank.png")
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG")
+
+    for name in ("blank.png", "torn.png", "not-there.png"):
+        assert not outlines_from(outlines_in(tmp_path / name)).any(), name
+
+
+hashes = st.integers(0, 2**64 - 1) | st.sampled_from([0, 7, 63, 2**63])
+listed = st.lists(st.tuples(st.sampled_from([TEMPLE, KEEP]), hashes), min_size=1, max_size=12)
+
+
+def decided(members):
+    return maps_of(members, lambda sha: np.zeros(1024))
+
+
+@given(listed, st.integers(0, 99))
+def test_the_order_of_pictures_changes_nothing(pictures, seed):
+    """Whichever came first: the same bytes are one map with the same others, under one name."""
+    members = [
+        Member(entry, f"{n:064x}", bits, 100, (False, False, 0, f"{n}"))
+        for n, (entry, bits) in enumerate(pictures)
+    ]
+    shuffled = random.Random(seed).sample(members, len(members))
+
+    assert decided(shuffled) == decided(members)
+
+
+@given(listed, listed)
+def test_further_maps_change_no_name(before, more):
+    """A new week leaves every map_id as it was."""
+    old = [
+        Member(entry, f"{n:064x}", bits, 100, (False, False, 0, f"{n}"))
+        for n, (entry, bits) in enumerate(before)
+    ]
+    new = [
+        Member(f"2004-01-08_{entry[11:]}", f"f{n:063x}", bits, 100, (False, False, 0, f"{n}"))
+        for n, (entry, bits) in enumerate(more)
+    ]
+
+    assert decided(old).items() <= decided([*new, *old]).items()
+
+
+def test_every_file_is_under_the_map_that_it_shows(tmp_path):
+    """Handouts planted, every JPEG encoded anew: precision and recall 1; names say what is what."""
+    workspace = Workspace(tmp_path)
+    with EncodedAnew(maps=16, side_px=64, drawn=False, faults=False) as archive:
+        add_strangers(archive, 3)
+        run(workspace, archive, dpi="all")
+        found = agreement(archive, workspace.dataset(NAME))
+
+        assert (found.maps, found.precision, found.recall) == (19, 1.0, 1.0)
+        rows = workspace.dataset(NAME).rows()
+        handouts = [r for r in rows if r["variant"] == "Handout"]
+        assert len(handouts) == 3 and len([r for r in rows if r["variant"] is not None]) > 3
+        for row in handouts:
+            assert row["map_id"].endswith(f"_{row['id'][:8]}")
+            assert f"{row['map_id']}_handout_" in row["file"].replace(row["id"][:8] + ".", "")
+
+
+def test_other_resolutions_that_come_later_join_their_map(tmp_path):
+    """First 72 dpi, then all of them: what a first run of all of them leaves, to the byte."""
+    lists = []
+    with Replica(maps=8, side_px=64, drawn=False, faults=False) as archive:
+        add_strangers(archive, 2)
+        for name, runs in (("once", ["all"]), ("twice", ["72", "all"]), ("less", ["all", "72"])):
+            workspace = Workspace(tmp_path / name)
+            for dpi in runs:
+                run(workspace, archive, dpi=dpi)
+            lists.append(workspace.dataset(NAME).manifest.read_bytes())
+
+    assert lists[0] == lists[1] == lists[2]
+
+
+def test_a_list_s_own_map_id_is_not_looked_behind(tmp_path):
+    """Who writes that two pictures are one map knows it."""
+    workspace = Workspace(tmp_path)
+    pictures = {f"/{n}.png": _painted(n, 160, True) for n in range(2)}
+
+    def answer(reply, tries):
+        pictures[reply.path].save(tmp_path / "x.png")
+        reply.say_file((tmp_path / "x.png").read_bytes(), {"Content-Type": "image/png"})
+
+    with served(answer) as server:
+        listed = "".join(f"http://maps.example{path},the keep\n" for path in pictures)
+        (tmp_path / "maps.csv").write_text(f"url,map_id\n{listed}")
+        config = ScrapeConfig(via=server.url, jobs=1)
+        finish(scrape(workspace, str(tmp_path / "maps.csv"), config))
+
+    assert {r["map_id"] for r in workspace.dataset("maps").rows()} == {"undated_the-keep"}
