@@ -131,10 +131,10 @@ def _plant(truth: Truth, chance: random.Random, side_px: int) -> None:
     later = [e for e in maps if e.date.year > 2002]
     for behaviour in ("bomb", "endless"):
         more = later.pop()
-        path = f"{ROOT}/{more.date:%B%Y}/{behaviour}_300_ppi.jpg"
-        bad = File(path=path, art=0, dpi=300, behaviour=behaviour, reason=_REASONS[behaviour])
+        path = f"{ROOT}/{more.date:%B%Y}/{behaviour}_poster.jpg"
+        bad = File(path=path, art=0, behaviour=behaviour, reason=_REASONS[behaviour])
         truth.oddities[behaviour] = path
-        _add(truth, more, replace(bad, dpi=None, style="variant", variant="Poster"))
+        _add(truth, more, replace(bad, style="variant", variant="Poster"))
     for n in range(FULL["zip"]):
         more = later.pop()
         path = f"{ROOT}/{more.date:%B%Y}/map{n}.zip"
