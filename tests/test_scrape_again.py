@@ -1,6 +1,8 @@
 """Running again: unchanged pages are answered in a line, changed ones are read, nothing is lost."""
 
+import json
 import time
+from collections import Counter
 
 import pytest
 from scrape_tools import NAME, planted, run
@@ -10,8 +12,9 @@ from mapmaker.events import Note, finish
 from mapmaker.files import read_lines, write_json
 from mapmaker.scrape.config import ScrapeConfig
 from mapmaker.scrape.parts import part_name
-from mapmaker.scrape.replica import Replica
+from mapmaker.scrape.replica import HOSTS, Replica
 from mapmaker.scrape.replica.pages import EMPTY_PAGE
+from mapmaker.scrape.replica.plan import weeks_of
 from mapmaker.scrape.scrape import scrape
 
 
@@ -78,6 +81,54 @@ def test_the_first_page_is_fetched_again_when_its_copy_is_gone(workspace, fresh)
     run(workspace, fresh)
 
     assert path.read_bytes() == before
+
+
+ADDRESSES = ("page_url", "wrapper_url", "aliases")
+
+
+@pytest.mark.parametrize("begins", [False, True], ids=["within a month", "a new month's"])
+def test_a_week_later_that_week_s_files_are_asked_for_and_no_other(workspace, begins):
+    """Pages that speak of it are sent, all others are a line, once each; no old line changes."""
+    with Replica(maps=18, side_px=48, drawn=False) as archive:
+        last = archive.truth.months[-1]
+        left = len(weeks_of(last.year, last.month)) - len(last.entries)
+        for _ in range(left if begins else 0):
+            archive.add_week()
+        run(workspace, archive, dpi="all")
+        dataset = workspace.dataset(NAME)
+        kept = (dataset.manifest, dataset.gaps, dataset.fetch_log)
+        before = [path.read_bytes() for path in kept]
+        known = {r.path for r in page_requests(archive)}
+        archive.requests.clear()
+
+        week = archive.add_week()
+        done = run(workspace, archive, dpi="all")
+
+    newest = archive.truth.months[-1]
+    page = f"/default.asp?x=dnd/mw/{newest.name}"
+    tops = [f"/default.asp?x=dnd/mwa/archive{name}" for name in ("all", newest.year)]
+    pages = Counter((r.path, r.status) for r in page_requests(archive))
+    assert left > 0 and (len(newest.entries) == 1) == begins
+    assert {path for (path, status) in pages if status == 200} == {page, *(tops if begins else ())}
+    assert {path for path, _ in pages} == known | {page} and set(pages.values()) == {1}
+    assert {status for _, status in pages} == {200, 304}
+    asked = Counter(r.path for r in archive.picture_requests())
+    assert asked == Counter(file.path for file in week.files)
+    others = [r.path for r in archive.requests if r.path not in asked and "default" not in r.path]
+    assert set(others) == {"/robots.txt"} and len(others) <= len(HOSTS)
+
+    # A month that is over is on the archive's own pages, too: its files have more addresses now.
+    over = {f"{e.date}" for e in archive.truth.months[-2].entries} if begins else set()
+    rows = [row for row in dataset.rows() if row["title"] != week.title]
+    assert len(dataset.rows()) - len(rows) == done.data["fetched"] == len(week.files)
+    for old, row in zip(map(json.loads, before[0].splitlines()), rows, strict=True):
+        more = ADDRESSES if row["date"] in over else ()
+        assert {k: v for k, v in row.items() if k not in more} == {
+            k: v for k, v in old.items() if k not in more
+        }
+        assert all(url.count("http://") == 1 for url in row["aliases"])
+    assert dataset.gaps.read_bytes() == before[1]
+    assert dataset.fetch_log.read_bytes().startswith(before[2])
 
 
 CARD = """

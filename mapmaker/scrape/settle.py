@@ -85,8 +85,9 @@ def _aliases(listings: list[Listing], record: Record) -> list[str]:
     """Return every other address of the same bytes; of a member of a ZIP file with its "#name"."""
     urls: set[str] = set()
     for find, of in listings:
-        member = of["picture_url"].removeprefix(find.link.url)
-        urls |= {of["picture_url"], *(alias + member for alias in find.aliases)}
+        _, sharp, name = of["key"].partition("#")
+        listed = (find.link.url, *find.aliases)
+        urls |= {of["picture_url"], *(f"{url}{sharp}{name}" for url in listed)}
     return sorted(urls - {record["picture_url"]})
 
 

@@ -20,7 +20,7 @@ from mapmaker.scrape.replica.faults import plant
 from mapmaker.scrape.replica.full import plan_full, size_like_the_real
 from mapmaker.scrape.replica.live import LiveSite
 from mapmaker.scrape.replica.pages import EMPTY_PAGE
-from mapmaker.scrape.replica.plan import HOSTS, File, Truth, plan_archive
+from mapmaker.scrape.replica.plan import HOSTS, Entry, File, Truth, add_week, plan_archive
 from mapmaker.scrape.replica.server import Log, Reply, Request, Server
 from mapmaker.scrape.replica.truth import truth_of
 from mapmaker.scrape.replica.wayback import HOST, SECOND_HOST, WaybackMachine
@@ -103,6 +103,12 @@ class Replica:
         """Let the file at `path` be served so from now on; `reason` is the gap to be expected."""
         self.truth.change(path, behaviour=behaviour, reason=reason)
         self._files = None
+
+    def add_week(self) -> Entry:
+        """Let a week go by: the next map is on its month's page from now on. Returns that map."""
+        entry = add_week(self.truth, self.config.seed, self.config.side_px)
+        self._files = None
+        return entry
 
     def bytes_of(self, file: File) -> bytes:
         """Return a file's bytes, drawn once while there is room to keep them."""

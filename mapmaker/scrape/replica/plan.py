@@ -7,7 +7,7 @@ import calendar
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 HOSTS = ("archive.wizards.com", "www.wizards.com", "wizards.com")
@@ -153,6 +153,23 @@ def plan_archive(maps: int, seed: int, side_px: int) -> Truth:
         )
     truth.months.sort(key=lambda m: (m.year, m.month))
     return truth
+
+
+def add_week(truth: Truth, seed: int, side_px: int) -> Entry:
+    """Put a map of the week after the last one among truth.months, a new month's when it is one."""
+    last = truth.months[-1]
+    day = max(entry.date for entry in last.entries) + timedelta(weeks=1)
+    art = 1 + max(file.art % VARIANT for _, file in truth.files())
+    theme = last.theme or _THEMES[0]
+    entry = entry_of(random.Random(seed + art), day, theme, art, side_px)
+    if (day.year, day.month) == (last.year, last.month):
+        truth.months[-1] = replace(last, entries=(entry, *last.entries))
+    else:
+        name = f"{weeks_of(day.year, day.month)[0]:%Y%m%d}a"
+        truth.months.append(
+            Month(year=day.year, month=day.month, name=name, theme=theme, entries=(entry,))
+        )
+    return entry
 
 
 def jpg(path: str, art: int, side_px: int, dpi: int | None, **more: object) -> File:
