@@ -47,6 +47,7 @@ class Ledger:
         self.dataset, self.verify = dataset, verify
         self._lock = threading.Lock()
         self._waiting: deque[_Line] = deque()
+        self._pictures, self._log = dataset.pictures, dataset.fetch_log
         self._mend()
         self._records: dict[str, Record] = {r["key"]: r for r in read_lines(dataset.fetch_log)}
         self._by_sha = {r["sha256"]: r for r in self._records.values() if "sha256" in r}
@@ -111,7 +112,7 @@ class Ledger:
         """Return the record as it was logged, once it and its file are on the disk."""
         line.record["fetched_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         self._waiting.append(line)
-        with self._lock, speaking_of(self.dataset.pictures):
+        with self._lock, speaking_of(self._pictures):
             while not line.settled:
                 self._settle()
             if line.error is not None:
@@ -182,7 +183,7 @@ class Ledger:
         """Append whole lines, or none, onto the disk. Holds the lock."""
         records = list(records)
         data = b"".join(json.dumps(r, ensure_ascii=False).encode() + b"\n" for r in records)
-        path = self.dataset.fetch_log
+        path = self._log
         with speaking_of(path), path.open("ab", buffering=0) as file:
             before = file.tell()
             rest = memoryview(data)

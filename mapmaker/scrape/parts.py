@@ -105,16 +105,20 @@ class Part:
         self._take(chunk)
 
     def finish(self) -> str:
-        """Return the sha256 (hex) of the whole file, which is on the disk then."""
+        """Return the sha256 (hex) of the whole file."""
         if os.fstat(self._file.fileno()).st_size != self.size:
             self._file.truncate(self.size)
-        os.fsync(self._file.fileno())
         return self._digest.hexdigest()
+
+    def sync(self) -> None:
+        """Wait until the file is on the disk."""
+        os.fsync(self._file.fileno())
 
     def seal(self, answer: Mapping[str, Any]) -> None:
         """Note that the file is complete, and what was answered: a kill from here on costs nothing.
 
-        Call it after `finish`.
+        Call it after `finish`; `sync` may come later, as nobody trusts a note whose hash is not the
+        file's.
         """
         self.edition = {"url": self.url, "sha256": answer["sha256"], "answer": dict(answer)}
         self._write_note()

@@ -105,10 +105,13 @@ class Web:
             with suppress(TypeError):  # of a version that knew other answers
                 if route is None and (known := store.sealed()):
                     answer = Answer(**known)
+                    store.sync()
                     self._obey(answer.against)
                     return answer
             ask = _Ask(route or self.live, store, self.config.max_file_bytes, True)
-            return self._fetch(url, ask)
+            answer = self._fetch(url, ask)
+            store.sync()  # the line is free by now: the next request does not wait for the disk
+            return answer
 
     def close(self) -> None:
         """Close every connection."""
