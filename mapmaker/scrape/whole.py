@@ -22,6 +22,7 @@ _TIFF_STORES = {273: 279, 324: 325}  # offsets of strips, of tiles -> their leng
 _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
           (0, 1, 1, 2)]  # fmt: skip
 _PIECE, _MOST_BITS = 65_536, 8_000_000_000
+_WINDOW = 4_194_304  # of a file that is held in memory at a time
 _MOST_PARTS = 1_000_000
 
 Bytes = mmap.mmap | bytes
@@ -86,12 +87,30 @@ def _segments(data: Bytes) -> Iterator[Segment]:
         if at > len(data):
             raise ValueError("a segment that is cut")
         if marker == 0xDA:
-            found = _MARK.search(data, at)
-            if found is None:
-                raise ValueError("no end")
-            at = found.start()
+            at = _coded_data_end(data, at)
         yield marker, begin, at
     raise ValueError("too many segments")
+
+
+def _coded_data_end(data: Bytes, at: int) -> int:
+    for begin, end in _windows(data, at, len(data), 1):
+        if found := _MARK.search(data, begin, end):
+            return found.start()
+    raise ValueError("no end")
+
+
+def _windows(data: Bytes, begin: int, end: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Yield (begin, end) of pieces, each `overlap` bytes into the next.
+
+    What was looked at need not stay in memory, however large the file is.
+    """
+    while begin < end:
+        stop = min(begin + _WINDOW, end)
+        yield begin, min(stop + overlap, end)
+        if isinstance(data, mmap.mmap) and stop - begin == _WINDOW:
+            first = begin - begin % mmap.PAGESIZE
+            data.madvise(mmap.MADV_DONTNEED, first, _WINDOW)
+        begin = stop
 
 
 def _frame(data: Bytes, segments: list[Segment]) -> tuple[int, int, int, list[tuple[int, int]]]:
@@ -128,9 +147,10 @@ def _is_complete(data: Bytes, segments: list[Segment]) -> bool:
         tables = [data[begin + 2 + 2 * n] for n in range(count)]
         codes = [shortest.get(0x10 | t & 15 if last else t >> 4, 0) for t in tables]
         run = _longest_zeros(first, precision >> 4, codes)
-        if data.find(bytes(run) if run < end - begin else b"\xff\xd9", begin, end) >= 0:
+        if run < end - begin and _has_zeros(data, begin, end, run):
             return False
-        if interval and not _restarts(data[begin:end], interval, (height, width), factors, named):
+        found = _restarts(data, begin, end) if interval else []
+        if found != _restarts_due(interval, (height, width), factors, named):
             return False
     return not any(missing.values())
 
@@ -168,11 +188,23 @@ def _component_ids(data: Bytes, segments: list[Segment]) -> list[int]:
     return []
 
 
-def _restarts(
-    coded: bytes, interval: int, size: tuple[int, int], factors: list[tuple[int, int]],
-    named: list[int],
-) -> bool:  # fmt: skip
-    """True when a scan's restart marks are as many as its blocks ask for, and in their order."""
+def _has_zeros(data: Bytes, begin: int, end: int, run: int) -> bool:
+    zeros = bytes(run)
+    return any(data.find(zeros, a, b) >= 0 for a, b in _windows(data, begin, end, run - 1))
+
+
+def _restarts(data: Bytes, begin: int, end: int) -> list[int]:
+    """Return the numbers of the restart marks in a scan."""
+    pieces = _windows(data, begin, end, 1)
+    return [mark[1] & 7 for a, b in pieces for mark in _RESTART.findall(data, a, b)]
+
+
+def _restarts_due(
+    interval: int, size: tuple[int, int], factors: list[tuple[int, int]], named: list[int]
+) -> list[int]:
+    """Return the numbers of the restart marks that a scan's blocks ask for, in their order."""
+    if not interval:
+        return []
     most = max(h for h, _ in factors), max(v for _, v in factors)
     if len(named) == 1:
         h, v = factors[named[0]]
@@ -180,9 +212,8 @@ def _restarts(
         down = ceil(ceil(size[0] * v / most[1]) / 8)
     else:
         across, down = -(-size[1] // (8 * most[0])), -(-size[0] // (8 * most[1]))
-    found = [mark[1] & 7 for mark in _RESTART.findall(coded)]
     wanted = -(-across * down // interval) - 1
-    return len(found) == wanted and found == [n % 8 for n in range(wanted)]
+    return [n % 8 for n in range(wanted)]
 
 
 def _png(data: Bytes) -> bool:
@@ -215,11 +246,13 @@ def _has_rows(data: Bytes) -> bool:
     unpacker, found, at = zlib.decompressobj(), 0, 8
     while not unpacker.eof and at + 12 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
-        packed = data[at + 8 : at + 8 + size] if kind == b"IDAT" else b""
-        at += 12 + size
-        while packed and not unpacker.eof and found <= wanted + _PIECE:
-            found += len(unpacker.decompress(packed, _PIECE))
-            packed = unpacker.unconsumed_tail
+        ends = at + 8 + size
+        for piece in range(at + 8, ends, _PIECE) if kind == b"IDAT" else ():
+            packed = data[piece : min(piece + _PIECE, ends)]
+            while packed and not unpacker.eof and found <= wanted + _PIECE:
+                found += len(unpacker.decompress(packed, _PIECE))
+                packed = unpacker.unconsumed_tail
+        at = ends + 4
     return wanted <= found <= wanted + _PIECE
 
 
