@@ -2,6 +2,7 @@
 
     python bench/scrape.py [--peers DIR] [--json OUT]     360 files, 134 MB, 50 ms, 2 MB/s each
     python bench/scrape.py --raw [--peers DIR]            the same without latency and limit
+    python bench/scrape.py --one 5 --files 60 --mb 22     --jobs 1 beside plain requests, in turn
     python bench/scrape.py --second                       a second run: its requests and seconds
     python bench/scrape.py --kill 50                      kill -9 at random moments, then run again
 
@@ -10,15 +11,18 @@ asked of it. The bound is what its settings allow 8 connections that never idle:
 requests x latency, over 8. DIR holds virtual environments venv-gallery-dl, venv-scrapy and
 venv-img2dataset (`python -m venv DIR/venv-X; DIR/venv-X/bin/pip install X`); who is not there is
 left out. Every tool gets the same list of files, in the same order; every file that it leaves is
-hashed. Exit code 1 when a file of ours is not right.
+hashed. Beside ours stands the floor: the same files read, hashed, synced and decoded by a script
+that does nothing else (bench/scrape_plain.py). Exit code 1 when a file of ours is not right.
 """
 
 import argparse
+import compileall
 import json
 import os
 import random
 import shutil
 import signal
+import statistics
 import sys
 import tempfile
 import time
@@ -27,7 +31,9 @@ from pathlib import Path
 from typing import Any
 
 from scrape_peers import SPIDER, peers
-from scrape_runs import JOBS, Row, Served, Watched, digest, measure
+from scrape_runs import HERE, JOBS, Row, Served, Watched, digest, measure
+
+import mapmaker
 
 
 def ours(home: Path, served: Served) -> list[str]:
@@ -43,15 +49,22 @@ def run_ours(served: Served, scratch: Path) -> Row:
     return measure("mapmaker, the whole site", served, ours(home, served), home, pictures)
 
 
-def run_list(served: Served, scratch: Path) -> Row:
+def run_list(served: Served, home: Path, jobs: int = JOBS) -> Row:
     """The same list of addresses that the others get."""
-    home = scratch / "list"
     home.mkdir()
     text = "".join(f"http://archive.wizards.com{path}\n" for path in served.files)
     (home / "urls.txt").write_text(text)
-    words = ["scrape", "urls.txt", "--via", served.url, "--jobs", str(JOBS)]
+    words = ["scrape", "urls.txt", "--via", served.url, "--jobs", str(jobs)]
     command = [sys.executable, "-m", "mapmaker", "--home", str(home), *words]
     return measure("mapmaker, the list", served, command, home, home / "datasets/urls/pictures")
+
+
+def run_plain(served: Served, home: Path, what: str) -> Row:
+    """bench/scrape_plain.py: `requests`, one file after the other, or the `floor`."""
+    home.mkdir()
+    (home / "urls.txt").write_text("".join(f"{served.url}{path}\n" for path in served.files))
+    command = [sys.executable, str(HERE / "scrape_plain.py"), what, "urls.txt", "out"]
+    return measure(what, served, command, home, home / "out")
 
 
 def run_peers(served: Served, scratch: Path, folder: Path) -> list[Row]:
@@ -74,13 +87,43 @@ def compare(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         bound_s = served.bound_s()
         print(f"{len(served.files)} files, {size / 1e6:.1f} MB", end="")
         print(f"; bound of {JOBS} connections {bound_s:.2f} s" if bound_s else "; no limit")
-        rows = [run_list(served, scratch)]
+        rows = [run_list(served, scratch / "list")]
         show(rows[0])
         rows.append(run_ours(served, scratch))
         show(rows[1])
+        floor = run_plain(served, scratch / "floor", "floor")
+        show(floor)
+        of_floor = {
+            "user": rows[0].user_s / floor.user_s, "wall": rows[0].wall_s / floor.wall_s,
+            "cpu_s": json.loads(floor.said),
+        }  # fmt: skip
+        print(f"the list: {of_floor['user']:.2f} of the floor's user CPU, ", end="")
+        print(f"{of_floor['wall']:.2f} of its time; the floor's CPU: {floor.said.strip()}")
         rows += run_peers(served, scratch, args.peers) if args.peers else []
     good = all(r.right == len(served.files) and r.wrong == 0 for r in rows[:2])
-    return {"good": good, "bound_s": bound_s, "bytes": size, "rows": [asdict(r) for r in rows]}
+    told = {"rows": [asdict(r) for r in rows], "floor": asdict(floor), "of_floor": of_floor}
+    return {"good": good, "bound_s": bound_s, "bytes": size, **told}
+
+
+def one(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """--jobs 1 and a plain loop over requests, in turn, each first in every other round."""
+    rounds: list[dict[str, Any]] = []
+    with Served(args.files, args.mb, args.latency_ms, args.rate_mb) as served:
+        for n in range(args.one):
+            rows: dict[str, Row] = {}
+            for name in ("requests", "ours") if n % 2 else ("ours", "requests"):
+                home = scratch / f"{name}{n}"
+                is_ours = name == "ours"
+                rows[name] = run_list(served, home, 1) if is_ours else run_plain(served, home, name)
+                show(rows[name])
+            ratio = rows["ours"].wall_s / rows["requests"].wall_s
+            print(f"round {n + 1}: {ratio:.4f}", flush=True)
+            rounds.append({"ratio": ratio, **{name: asdict(row) for name, row in rows.items()}})
+    ratios = sorted(r["ratio"] for r in rounds)
+    print(f"--jobs 1 takes {statistics.median(ratios):.4f} of plain requests' time, ", end="")
+    print(f"{ratios[0]:.4f} to {ratios[-1]:.4f} in {len(ratios)} rounds")
+    good = all(r["ours"]["right"] == args.files and r["ours"]["max_in_flight"] == 1 for r in rounds)
+    return {"good": good, "ratios": ratios, "rounds": rounds}
 
 
 def second(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
@@ -167,8 +210,9 @@ def everything(root: Path) -> dict[str, str]:
 
 def show(row: Row) -> None:
     bound = f" {row.of_bound:5.2f} x bound," if row.of_bound else ""
+    first = f" first request at {row.first_request_s:.2f} s," if row.first_request_s else ""
     print(
-        f"{row.name:26} {row.wall_s:7.2f} s,{bound} user {row.user_s:6.2f} s, "
+        f"{row.name:26} {row.wall_s:7.2f} s,{bound}{first} user {row.user_s:6.2f} s, "
         f"{row.rss_mb:4.0f} MB ({row.pss_mb:.0f}), {row.max_in_flight:3} in flight, "
         f"{row.connections:3} connections, {row.requests} requests, "
         f"{row.right} right, {row.wrong} wrong, exit {row.exit_code}",
@@ -188,13 +232,15 @@ def main() -> None:
     parser.add_argument("--rate-mb", type=float, default=2.0, help="a connection")
     parser.add_argument("--peers", type=Path, help="folder of the peers' virtual environments")
     parser.add_argument("--raw", action="store_true", help="no latency, no limit")
+    parser.add_argument("--one", type=int, default=0, metavar="ROUNDS", help="beside requests")
     parser.add_argument("--second", action="store_true")
     parser.add_argument("--kill", type=int, default=0, metavar="N")
     parser.add_argument("--kill-files", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="OUT")
     args = parser.parse_args()
-    mode = kill if args.kill else second if args.second else compare
+    mode = kill if args.kill else second if args.second else one if args.one else compare
+    compileall.compile_dir(str(Path(mapmaker.__file__).parent), quiet=1)
     load = os.getloadavg()
     with tempfile.TemporaryDirectory() as scratch:
         report = mode(args, Path(scratch))

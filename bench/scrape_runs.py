@@ -13,7 +13,9 @@ from typing import IO, Any
 
 HERE = Path(__file__).parent
 JOBS = 8
-ENV = os.environ | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
+# As after an installation: the modules are compiled, and stay so.
+ENV = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+ENV |= {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
 
 
 class Served:
