@@ -5,7 +5,7 @@ from scrape_tools import NAME, gaps, on_site, planted, run
 
 from mapmaker.files import read_lines
 from mapmaker.scrape.replica import HOSTS, Replica
-from mapmaker.scrape.replica.captures import FAR, KEPT, OLDER, SECOND, STAMP
+from mapmaker.scrape.replica.captures import FAR, KEPT, OLDER, SECOND, SECOND_WRONG, STAMP
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,8 @@ def test_a_gap_says_what_each_archive_answered(workspace, fresh):
     for name, reason in KEPT.items():
         if reason and name not in SECOND:
             told = said[fresh.truth.oddities[f"kept-{name}"]]
-            assert told == f"wayback {reason}, wayback.archive-it.org not-found", name
+            second = "digest" if name == SECOND_WRONG else "not-found"
+            assert told == f"wayback {reason}, wayback.archive-it.org {second}", name
 
 
 def test_the_index_is_asked_once_a_host_and_no_file_is_asked_for_twice(workspace, fresh):
@@ -51,6 +52,10 @@ def test_the_index_is_asked_once_a_host_and_no_file_is_asked_for_twice(workspace
 
     calls = [r.path for r in fresh.requests if r.path.startswith("/cdx/")]
     assert len(calls) == 2 and all("mapofweek" in path for path in calls)
+    others = [r.path for r in fresh.requests if r.path.startswith("/1213/timemap/cdx?")]
+    assert len(others) == 2 and all("mapofweek" in path for path in others)
+    second = [r.path for r in fresh.requests if r.host == "wayback.archive-it.org"]
+    assert len(second) == len(others) + len({*SECOND, SECOND_WRONG}) + 1, "and its robots.txt"
     plays = [r.path for r in fresh.requests if r.path.startswith("/web/")]
     twice = {p for p in plays if plays.count(p) > 1}
     assert all("circular" in p for p in twice) and max(map(plays.count, plays)) == 2
@@ -101,6 +106,31 @@ def test_too_many_requests_are_waited_out(workspace, fresh):
 
     assert gaps(workspace) == fresh.expected_gaps(archives=True)
     assert [r.status for r in fresh.requests if r.host == "web.archive.org"][:2] == [429, 429]
+
+
+def test_a_wrong_body_of_the_second_archive_is_refused(workspace, fresh):
+    """Whole pictures that are not those its index has the SHA-1 of: gaps, and nothing is kept."""
+    run(workspace, fresh, wayback=True)
+
+    wrong = fresh.truth.oddities[f"kept-{SECOND_WRONG}"]
+    assert [r.status for r in fresh.requests if r.path.endswith(wrong) and "/1213/" in r.path] == [
+        200
+    ]
+    assert gaps(workspace)[wrong] == "not-found" and wrong not in planted(workspace)
+
+
+def test_a_second_archive_without_an_index_is_asked_by_its_year(workspace, fresh, monkeypatch):
+    """What it leads to counts, with no SHA-1 to be held to; a gap says what it answered."""
+    monkeypatch.setattr(fresh.wayback, "second_is_unlisted", True)
+
+    run(workspace, fresh, wayback=True)
+
+    came = planted(workspace)
+    assert all(fresh.truth.oddities[f"kept-{name}"] in came for name in {*SECOND, SECOND_WRONG})
+    said = {on_site(g["picture_url"]): g["mirrors"] for g in
+            read_lines(workspace.dataset(NAME).gaps)}  # fmt: skip
+    nowhere = fresh.truth.oddities["kept-nowhere"]
+    assert said[nowhere] == "wayback not-found, wayback.archive-it.org not-found"
 
 
 def test_archives_are_left_alone_unless_wanted(workspace, fresh):

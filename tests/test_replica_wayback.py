@@ -34,6 +34,13 @@ def rows(archive, query):
     return [line.split(" ") for line in get(archive, CDX + query).text.splitlines()]
 
 
+def captured(archive, name: str) -> str:
+    """Return the address under which the file of that name was captured."""
+    path = archive.truth.oddities[f"kept-{name}"]
+    groups = archive.wayback.captures("/web").values()
+    return next(c.url for g in groups for c in g if c.path == path and c.stamp == STAMP)
+
+
 def test_the_index_has_seven_fields_sorted_and_every_kind_of_dirt(archive):
     """Repeated rows, port 80, mail addresses, data:, repetitions with "-", failures of old."""
     found = rows(archive, PICTURES) + rows(archive, PICTURES.replace("archive.", "www."))
@@ -51,9 +58,8 @@ def test_the_index_has_seven_fields_sorted_and_every_kind_of_dirt(archive):
 def test_the_digest_is_the_sha1_of_what_was_captured(archive):
     """Base32, and the length is the body's."""
     file = archive.files[archive.truth.oddities["kept-good"]]
-    (row,) = {
-        tuple(r) for r in rows(archive, f"url=www.wizards.com{file.path}") if ":m" not in r[2]
-    }
+    found = rows(archive, f"url={captured(archive, 'good')}")
+    (row,) = {tuple(r) for r in found if r[1] == STAMP and r[2] == captured(archive, "good")}
 
     data = archive.bytes_of(file)
     assert row[5] == base64.b32encode(hashlib.sha1(data).digest()).decode()
@@ -149,7 +155,7 @@ def test_a_month_s_page_has_a_capture_for_each_week(archive):
 
 def test_a_time_in_part_leads_to_the_nearest_capture(archive):
     """A year is answered 302 to fourteen digits, with the same flag."""
-    url = f"http://www.wizards.com{archive.truth.oddities['kept-good']}"
+    url = captured(archive, "good")
 
     answer = get(archive, f"/web/2016id_/{url}")
 
@@ -169,12 +175,11 @@ def test_without_id_a_page_wears_the_toolbar(archive):
     assert "Memento-Datetime" in raw.headers and 'rel="original"' in raw.headers["Link"]
 
 
-@pytest.mark.parametrize("kept", [k for k in KEPT if k not in ("second", "nowhere")])
+@pytest.mark.parametrize("kept", [k for k in KEPT if k[:6] != "second" and k != "nowhere"])
 def test_every_way_of_keeping_a_file_is_played(archive, kept):
     """What the table promises is what playback does at the first step."""
     path = archive.truth.oddities[f"kept-{kept}"]
-    url = next(c.url for group in archive.wayback.captures("/web").values() for c in group
-               if c.path == path and c.stamp == STAMP)  # fmt: skip
+    url = captured(archive, kept)
     with requests.get(
         f"{archive.url}/web/{STAMP}id_/{url}", headers={"Host": "web.archive.org"}, stream=True,
         allow_redirects=False, timeout=5,
@@ -197,6 +202,28 @@ def test_every_way_of_keeping_a_file_is_played(archive, kept):
         "gone-then-too": answer.status_code == 404 and "Memento-Datetime" in answer.headers,
     }  # fmt: skip
     assert shows[kept]
+
+
+@pytest.mark.parametrize(("kept", "same"), [("second", True), ("second-other-bytes", False)])
+def test_the_second_archive_has_an_index_of_its_own(archive, kept, same):
+    """One a collection, with the same fields; one of its bodies is not what the index says."""
+    path, host = archive.truth.oddities[f"kept-{kept}"], "wayback.archive-it.org"
+    query = f"/1213/timemap/cdx?url=www.wizards.com{path}"
+
+    rows = {tuple(line.split(" ")) for line in get(archive, query, host).text.splitlines()}
+    (row,) = (row for row in rows if row[2].startswith("http://www"))
+    body = get(archive, f"/1213/{row[1]}id_/{row[2]}", host).content
+
+    assert row[1] == OLDER and row[4] == "200"
+    assert (row[5] == base64.b32encode(hashlib.sha1(body).digest()).decode()) == same
+
+
+def test_an_index_that_knows_no_fl_is_read_by_its_order():
+    """Archive-It's own eleven fields: urlkey first, then those we ask for."""
+    url = "http://www.wizards.com/a.jpg"
+    row = f"com,wizards)/a.jpg 20090602060921 {url} image/jpeg 200 ABC - - 9 1 x.warc.gz"
+
+    assert read_index(row.encode())[0] == [Capture("20090602060921", url, 200, "ABC")]
 
 
 def test_too_many_requests_name_no_time(archive):

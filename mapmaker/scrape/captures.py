@@ -1,7 +1,8 @@
-"""The Wayback Machine's index of captures, asked once a host and kind of thing, not once a file.
+"""An archive's index of captures, asked once a host and kind of thing, not once a file.
 
 Source of the format: the README of wayback-cdx-server; of its dirt: EDGI's `wayback` client, whose
-semantics are followed here.
+semantics are followed here. Archive-It's help pages ("CDX/C API") say that its index is the same
+server's, one a collection, with the same SHA-1 in base32.
 """
 
 import json
@@ -19,6 +20,7 @@ from mapmaker.scrape.web import Web
 
 CDX = "https://web.archive.org/cdx/search/cdx"
 FIELDS = ("timestamp", "original", "mimetype", "statuscode", "digest")
+_ALL_FIELDS = 7  # of a server that knows no `fl`, at least: urlkey comes first, then ours
 _ROWS_AT_A_TIME = 100_000
 _MOST_CALLS = 20  # for one host and kind, resumed ones too
 _PORT = re.compile(r"^(https?://[^/:]+):(?:80|443)(?=/|$)")
@@ -44,14 +46,14 @@ class Capture:
 
 
 class CaptureIndex:
-    """What web.archive.org holds of a source. Safe to use from several threads.
+    """What an archive holds of a source; `address` is its index. Safe to use from several threads.
 
-    Each host is asked at most twice a run, for the pages and for the pictures, and only when
+    Each host is asked for at most twice a run, for the pages and for the pictures, and only when
     something of the kind is missing; www. and the bare host are one there.
     """
 
-    def __init__(self, source: Source, web: Web) -> None:
-        self.source, self.web = source, web
+    def __init__(self, source: Source, web: Web, address: str = CDX) -> None:
+        self.source, self.web, self.address = source, web, address
         self._lock = threading.Lock()
         self._known: dict[tuple[str, bool], Mapping[str, list[Capture]] | Refused] = {}
 
@@ -93,11 +95,11 @@ class CaptureIndex:
             "showResumeKey": "true",
         }
         words = [f"{name}={quote(value, safe='/:.*,')}" for name, value in query.items()]
-        address = f"{CDX}?{'&'.join(words)}"
+        address, direct = f"{self.address}?{'&'.join(words)}", _Direct(self.address)
         found: dict[str, dict[Capture, None]] = {}
         resume: str | None = ""
         for _ in range(_MOST_CALLS):
-            body, _ = self.web.page(address + (f"&resumeKey={resume}" if resume else ""), _Direct())
+            body, _ = self.web.page(address + (f"&resumeKey={resume}" if resume else ""), direct)
             rows, resume = read_index(body)
             for capture in rows:
                 found.setdefault(key_of(capture.url), {})[capture] = None
@@ -107,10 +109,13 @@ class CaptureIndex:
 
 
 class _Direct:
-    """The index itself: it leads nowhere else."""
+    """An index itself: it leads nowhere else."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
 
     def owns(self, url: str) -> bool:
-        return url.startswith(f"{CDX}?")
+        return url.startswith(f"{self.address}?")
 
     def leads(self, url: str, to: str, *, is_file: bool) -> str:
         raise Refused("redirected", 302)
@@ -131,7 +136,9 @@ def read_index(body: bytes) -> tuple[list[Capture], str | None]:
     for row in _table(body):
         if len(row) == 1:
             resume = quote(row[0], safe="%+!*")
-        elif len(row) == len(FIELDS):
+            continue
+        row = row[1 : 1 + len(FIELDS)] if len(row) >= _ALL_FIELDS else row
+        if len(row) == len(FIELDS):
             stamp, url, mime, status, digest = row
             url = _PORT.sub(r"\1", url)
             if stamp.isdigit() and len(stamp) == 14 and _ADDRESS.fullmatch(url):

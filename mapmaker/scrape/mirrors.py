@@ -30,7 +30,10 @@ class Mirrors:
 
     def __init__(self, web: Web) -> None:
         self.web = web
+        bases = [archive.rstrip("/").rsplit("/", 1)[0] + "/" for archive in web.source.archives]
         self.index = CaptureIndex(web.source, web)
+        self.indexes = {base: CaptureIndex(web.source, web, f"{base}timemap/cdx") for base in bases}
+        self.indexes[WAYBACK] = self.index
         self.page_stamps: dict[str, str] = {}
 
     def page(self, url: str, marks: Marks = (None, None)) -> tuple[bytes, Answer]:
@@ -100,26 +103,41 @@ class Mirrors:
 
         Adds to `said` what an index answers when there is none.
         """
-        source, days = self.web.source, self.web.config.drift
+        source = self.web.source
+        wanted = near if is_file else None
         try:
-            captures = _best_first(self.index.of(url, is_file=is_file), near if is_file else None)
+            yield from self._captures(url, "wayback", WAYBACK, wanted, said)
         except Refused as refused:
             said.append(f"wayback {refused.reason}")
-            captures = []
-        if not captures and not said:
-            said.append("wayback not-found")
-        visited: set[str] = set()
-        for capture in captures[:_MOST_CAPTURES]:
-            route = ToCapture(source, WAYBACK, capture.stamp, capture.url, days)
-            if route.visited[0] not in visited:
-                yield "wayback", route, capture.digest
-                visited.update(route.visited)
         for archive in source.archives:
             base, stamp = archive.rstrip("/").rsplit("/", 1)
-            for host in self.index.hosts(url):
-                host = next((h for h in source.hosts if h == f"www.{host}"), host)
-                route = ToCapture(source, f"{base}/", stamp, on_host(url, host), days)
-                yield urlsplit(base).netloc, route, ""
+            name, base = urlsplit(base).netloc, f"{base}/"
+            try:
+                yield from self._captures(url, name, base, stamp if is_file else None, said)
+            except Refused:  # it has no index: by its year, with no SHA-1 to be held to
+                for host in self.index.hosts(url):
+                    host = next((h for h in source.hosts if h == f"www.{host}"), host)
+                    yield name, self._route(base, stamp, on_host(url, host)), ""
+
+    def _captures(
+        self, url: str, name: str, base: str, near: str | None, said: list[str]
+    ) -> Iterator[tuple[str, ToCapture, str]]:
+        """Yield (name, route, SHA-1) of an archive's captures; of a page's (near None) the newest.
+
+        Raises Refused when its index cannot be had.
+        """
+        captures = self.indexes[base].of(url, is_file=near is not None)
+        if not captures:
+            said.append(f"{name} not-found")
+        visited: set[str] = set()
+        for capture in _best_first(captures, near)[:_MOST_CAPTURES]:
+            route = self._route(base, capture.stamp, capture.url)
+            if route.visited[0] not in visited:
+                yield name, route, capture.digest
+                visited.update(route.visited)
+
+    def _route(self, base: str, stamp: str, url: str) -> ToCapture:
+        return ToCapture(self.web.source, base, stamp, url, self.web.config.drift)
 
     def _page(self, route: ToCapture, digest: str) -> tuple[bytes, Answer]:
         first = route.url
@@ -148,7 +166,10 @@ class Mirrors:
 
     def _digest(self, route: ToCapture, *, is_file: bool, asked: str) -> str:
         """Return the SHA-1 of the capture that a route ended at, else of the one asked for."""
-        known = self.index.of(route.url, is_file=is_file) if route.base == WAYBACK else ()
+        try:
+            known = self.indexes[route.base].of(route.url, is_file=is_file)
+        except Refused:
+            return asked
         return next((c.digest for c in known if c.stamp == route.stamp), asked)
 
 

@@ -36,9 +36,11 @@ KEPT: dict[str, str | None] = {
     "blocked": "forbidden",  # AdministrativeAccessControlException
     "gone-then-too": "not-found",  # when it was captured it was a 404 already
     "second": "not-found",  # no capture; the second archive has one
+    "second-other-bytes": "not-found",  # the same, but not the bytes its index has the SHA-1 of
     "nowhere": "not-found",  # nobody has it
 }
 SECOND = frozenset({"second", "other-bytes"})  # kept by the second archive too
+SECOND_WRONG = "second-other-bytes"
 _BAD_ANYWAY = frozenset({"garbled", "stub", "bomb", "endless", "gzip-bomb", "trap"})
 
 
@@ -105,10 +107,13 @@ def captures_of(truth: Truth) -> list[Capture]:
 def second_captures(truth: Truth) -> list[Capture]:
     """Return what the second archive has."""
     return [
-        Capture(stamp=OLDER, url=f"http://{HOSTS[1]}{file.path}", path=file.path)
+        Capture(
+            stamp=OLDER, url=f"http://{HOSTS[1]}{file.path}", path=file.path,
+            play="good" if file.kept in SECOND else "other-bytes",
+        )
         for _, file in truth.files()
-        if file.kept in SECOND and file.behaviour != "trap"
-    ]
+        if file.kept in {*SECOND, SECOND_WRONG} and file.behaviour != "trap"
+    ]  # fmt: skip
 
 
 def _of_page(stamp: str, host: str, page: str, entries: int) -> Capture:
@@ -135,6 +140,7 @@ def _of_file(n: int, file: File) -> list[Capture]:
         "circular-once": [replace(good, play="once", to=later), back],
         "gone-then-too": [replace(good, status=404, mime="text/html")],
         "second": [],
+        SECOND_WRONG: [],
         "nowhere": [],
     }  # fmt: skip
     if file.kept != "good":

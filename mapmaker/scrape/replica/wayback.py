@@ -33,34 +33,33 @@ _REDIRECT = (
 class WaybackMachine:
     """Both archives of one replica. Captures are worked out when they are first asked for.
 
-    busy: so many of the next requests are answered 429, without Retry-After. most_rows: what the
-    index gives at a time, whatever `limit` says.
+    busy: so many of the next requests are answered 429, without Retry-After. most_rows: what an
+    index gives at a time, whatever `limit` says. second_is_unlisted: the second has no index.
     """
 
     def __init__(self, archive: Archive, most_rows: int) -> None:
         self.archive, self.most_rows = archive, most_rows
         self.busy = 0
+        self.second_is_unlisted = False
         self._lock = threading.Lock()
         self._found: dict[str, dict[str, list[Capture]]] = {}
-        self._rows: list[Row] = []
+        self._rows: dict[str, list[Row]] = {}
 
     def answer(self, reply: Reply, tries: int) -> None:
         """Answer a request to either archive."""
+        second = reply.headers.get("Host") == SECOND_HOST
+        base = COLLECTION if second else "/web"
+        index = f"{COLLECTION}/timemap/cdx?" if second else "/cdx/search/cdx?"
+        match = _ADDRESS.fullmatch(reply.path.removeprefix(base))
         if self.busy:
             self.busy -= 1
             reply.say(429, b"<html><h1>429 Too Many Requests</h1></html>")
-        elif reply.path == "/robots.txt":
-            reply.say(404, b"")
-        elif reply.path.startswith("/cdx/search/cdx?") and reply.headers.get("Host") == HOST:
-            self._index(reply)
-        else:
-            second = reply.headers.get("Host") == SECOND_HOST
-            base = COLLECTION if second else "/web"
-            match = _ADDRESS.fullmatch(reply.path.removeprefix(base))
-            if not reply.path.startswith(f"{base}/") or match is None:
-                reply.say(404, b"<html>no such thing here</html>")
-            else:
-                self._play(reply, base, match[1], match[2], match[3], tries)
+        elif reply.path.startswith(index) and not (second and self.second_is_unlisted):
+            self._index(reply, base)
+        elif match and reply.path.startswith(f"{base}/"):
+            self._play(reply, base, match[1], match[2], match[3], tries)
+        else:  # robots.txt among them
+            reply.say(404, b"<html>no such thing here</html>")
 
     def captures(self, base: str) -> dict[str, list[Capture]]:
         """Return key -> captures of the archive with this base path, each in the order of time."""
@@ -73,12 +72,13 @@ class WaybackMachine:
                 self._found[base] = groups
         return self._found[base]
 
-    def _index(self, reply: Reply) -> None:
-        captures = [c for group in self.captures("/web").values() for c in group]
+    def _index(self, reply: Reply, base: str) -> None:
+        captures = [c for group in self.captures(base).values() for c in group]
         with self._lock:
-            self._rows = self._rows or list(rows_of(captures, self._digest))
+            if base not in self._rows:
+                self._rows[base] = list(rows_of(captures, self._digest))
         try:
-            body, kind = answer(self._rows, reply.path.partition("?")[2], self.most_rows)
+            body, kind = answer(self._rows[base], reply.path.partition("?")[2], self.most_rows)
         except (BadQuery, ValueError) as error:
             reply.say(400, str(error).encode())
         else:
