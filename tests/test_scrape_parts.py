@@ -204,6 +204,21 @@ def test_dpi_chooses_within_each_variant(dpi, wanted):
     assert [[f.dpi for f in w.choices] for w in chosen] == wanted
 
 
+@pytest.mark.parametrize(
+    ("dpi", "wanted"),
+    [("best", [["a300", "a72"], ["b300", "b72"], ["c72"]]), ("72", [["a72"], ["b72"], ["c72"]]),
+     ("300", [["a300"], ["b300"]])],
+)  # fmt: skip
+def test_two_files_of_one_resolution_are_no_sizes_of_each_other(dpi, wanted):
+    """Both halves of a map come in their best size, however a page orders them."""
+    for order in (("a72", "b72", "a300", "b300", "c72"), ("a72", "a300", "b72", "b300", "c72")):
+        finds = [find(int(name[1:]), name=f"{name}.jpg") for name in order]
+
+        chosen = choose(finds, dpi)
+
+        assert [[f.link.url[9:-4] for f in w.choices] for w in chosen] == wanted
+
+
 def test_without_a_resolution_best_is_the_lossless_twin():
     """TIF before JPG for --dpi best; the plain JPG for a number."""
     finds = [find(name="a.jpg", format="JPG"), find(name="a.tif", format="TIF")]

@@ -1,6 +1,7 @@
 """Which of a map's files to fetch: the resolution a person asked for, and what to fall back on."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -25,7 +26,9 @@ def choose(finds: Iterable[Find], dpi: str, limit: int | None = None) -> list[Wa
 
     best: the highest resolution, lossless before JPEG, the next lower ones as fall-backs.
     A number: that resolution alone, and of maps that state none their plain picture.
-    all: everything. ZIP files are always wanted: nobody knows what is in them.
+    all: everything. ZIP files are always wanted: nobody knows what is in them. Two files of one
+    resolution and format are no sizes of each other: the second of each is chosen among the
+    seconds, as the other half or floor would be.
     """
     groups: dict[tuple[str, str | None], list[Find]] = {}
     maps: dict[str, None] = {}
@@ -40,7 +43,8 @@ def choose(finds: Iterable[Find], dpi: str, limit: int | None = None) -> list[Wa
         zipped = [f for f in group if _is_zip(f) and not f.link.refusal]
         pictures = [f for f in group if not f.link.refusal and f not in zipped]
         wanted += [Wanted((f,)) for f in refused + zipped]
-        wanted += _pick(pictures, dpi)
+        for several in _apart(pictures):
+            wanted += _pick(several, dpi)
     return wanted
 
 
@@ -60,6 +64,19 @@ def file_stem(find: Find, sha256: str) -> str:
     return f"{folder}/{name}{'_' if variant else ''}{variant}{end}"
 
 
+def _apart(pictures: list[Find]) -> list[list[Find]]:
+    """Return the pictures in rows without two of one resolution and format, in the page's order."""
+    rows: list[list[Find]] = []
+    count: Counter[tuple[int | None, str]] = Counter()
+    for find in pictures:
+        kind = find.dpi, _form(find)
+        if count[kind] == len(rows):
+            rows.append([])
+        rows[count[kind]].append(find)
+        count[kind] += 1
+    return rows
+
+
 def _pick(pictures: list[Find], dpi: str) -> list[Wanted]:
     if not pictures:
         return []
@@ -75,7 +92,11 @@ def _pick(pictures: list[Find], dpi: str) -> list[Wanted]:
 
 
 def _is_lossless(find: Find) -> bool:
-    return (find.format or _suffix(find)) in _LOSSLESS
+    return _form(find) in _LOSSLESS
+
+
+def _form(find: Find) -> str:
+    return find.format or _suffix(find)
 
 
 def _is_zip(find: Find) -> bool:

@@ -151,7 +151,8 @@ class Replica:
             elif (archived_reason(file) if archives else file.reason) is None:
                 good[file.path] = self.sha256(file)
             else:
-                same = [f for f in entry.files if f.reason is None and f.variant == file.variant]
+                sizes = next(group for group in entry.sizes() if file in group)
+                same = [f for f in sizes if f.reason is None]
                 best = max(same, key=lambda f: f.dpi or 0, default=None)
                 good |= {best.path: self.sha256(best)} if best else {}
         return good

@@ -5,6 +5,7 @@ Shapes are those of the real archive as far as they are known; the pictures are 
 
 import calendar
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -71,6 +72,17 @@ class Entry:
     padded: bool = False
     prose: bool = False
 
+    def sizes(self) -> list[list[File]]:
+        """Return the files in groups that may be sizes of one another: of a variant, one of each
+        resolution and format; the second of each are a group of their own."""
+        groups: dict[tuple[str | None, int], list[File]] = {}
+        seen: Counter[tuple[str | None, int | None, str]] = Counter()
+        for file in self.files:
+            kind = file.variant, file.dpi, file.format
+            groups.setdefault((file.variant, seen[kind]), []).append(file)
+            seen[kind] += 1
+        return list(groups.values())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Month:
@@ -118,12 +130,9 @@ class Truth:
         chosen = []
         for month in self.months:
             for entry in month.entries:
-                groups: dict[str | None, list[File]] = {}
-                for file in entry.files:
-                    groups.setdefault(file.variant, []).append(file)
-                for group in groups.values():
-                    best = max(group, key=lambda f: (f.dpi or 0, f.format in ("TIF", "PNG")))
-                    chosen += [(entry, f) for f in group if dpi == "all" or f is best]
+                for sizes in entry.sizes():
+                    best = max(sizes, key=lambda f: (f.dpi or 0, f.format in ("TIF", "PNG")))
+                    chosen += [(entry, f) for f in sizes if dpi == "all" or f is best]
         return chosen
 
 
