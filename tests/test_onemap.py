@@ -1,6 +1,9 @@
 """What one map is: files under one head that show the same, in whatever size, dress or encoding."""
 
 import random
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from grouping import EncodedAnew, add_strangers, agreement
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from scrape_tools import NAME, run
+from scrape_tools import NAME, pictures_on_disk, run
 from web_tools import served
 
 from mapmaker.events import finish
@@ -164,6 +167,48 @@ def test_other_resolutions_that_come_later_join_their_map(tmp_path):
             lists.append(workspace.dataset(NAME).manifest.read_bytes())
 
     assert lists[0] == lists[1] == lists[2]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mapmaker.events import finish
+from mapmaker.scrape import ledger
+from mapmaker.scrape.config import ScrapeConfig
+from mapmaker.scrape.scrape import scrape
+from mapmaker.workspace import Workspace
+
+home, url, when = sys.argv[1:]
+move = ledger.move_inside
+
+def kill(old, root, file):
+    if old.suffix != ".part" and when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    move(old, root, file)
+    if old.suffix != ".part":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+ledger.move_inside = kill
+finish(scrape(Workspace(Path(home)), "map-of-the-week", ScrapeConfig(via=url, dpi="all")))
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_kill_while_files_get_the_names_of_their_maps_changes_nothing(tmp_path, when):
+    """The log speaks of a name that the file has not yet, or there is no list: the end is one."""
+    calm, torn = Workspace(tmp_path / "calm"), Workspace(tmp_path / "torn")
+    with Replica(maps=8, side_px=64, drawn=False, faults=False) as archive:
+        add_strangers(archive, 2)
+        run(calm, archive, dpi="all")
+        code = [sys.executable, "-c", KILLED, torn.home, archive.url, when]
+        assert subprocess.run(code, check=False).returncode == -signal.SIGKILL
+        assert not torn.dataset(NAME).manifest.exists()
+        archive.requests.clear()
+        run(torn, archive, dpi="all")
+
+    assert archive.picture_requests() == []
+    assert torn.dataset(NAME).manifest.read_bytes() == calm.dataset(NAME).manifest.read_bytes()
+    assert pictures_on_disk(torn) == pictures_on_disk(calm)
 
 
 def test_a_list_s_own_map_id_is_not_looked_behind(tmp_path):
