@@ -38,3 +38,18 @@ class Answer:
     capture: str | None = None
     robots: str = "allowed"
     against: str = ""  # what its headers say on the use of it
+
+
+def refusal_of(status: int) -> Refused:
+    """Return the reason that a status other than the one hoped for stands for."""
+    if status in (404, 410):
+        return Refused("not-found", status)
+    if status == 429:
+        return Refused("rate-limited", status, again=True)
+    if status in (408, 425):
+        return Refused("unreachable", status, again=True)
+    if status >= 500:
+        # 500 is a broken page and stays one; the others speak of a bad moment.
+        return Refused("server-error", status, again=status != 500)
+    reason = {3: "redirected", 4: "forbidden"}.get(status // 100, "server-error")
+    return Refused(reason, status)

@@ -1,12 +1,19 @@
 """The way to a thing: where a redirect may lead, and which answers count as the thing itself."""
 
+import re
 from collections.abc import Mapping
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from mapmaker.scrape.answer import Refused
 from mapmaker.scrape.links import path_and_query, refuse, unwrap
 from mapmaker.scrape.source import Source
+
+_REFRESH = re.compile(
+    rb"""<meta\b(?=[^>]{0,300}http-equiv\s*=\s*["']?refresh\b)[^>]{0,300}?"""
+    rb"""content\s*=\s*["']?\s*[0-5]\s*[;,]\s*(?:url\s*=\s*)?["']?([^"'>\s]{1,2000})""",
+    re.IGNORECASE,
+)
 
 
 class Route(Protocol):
@@ -81,3 +88,12 @@ class ToRobots:
 
     def admit(self, status: int, headers: Mapping[str, str]) -> None:
         """Every answer counts."""
+
+
+def refresh_in(url: str, body: bytes) -> str | None:
+    """Return where the page at `url` sends its reader within five seconds, or None."""
+    found = _REFRESH.search(body[:20_000])
+    try:
+        return urljoin(url, found[1].decode("utf-8", "replace")) if found else None
+    except ValueError:
+        return None

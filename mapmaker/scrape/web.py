@@ -1,6 +1,5 @@
 """Asking for things over HTTP: one address at a time, every limit kept, every failure a reason."""
 
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +13,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from mapmaker import __version__
 from mapmaker.files import speaking_of
 from mapmaker.scrape.allowance import Allowance
-from mapmaker.scrape.answer import Answer, Refused
+from mapmaker.scrape.answer import Answer, Refused, refusal_of
 from mapmaker.scrape.body import receive, receive_head
 from mapmaker.scrape.clock import Clock
 from mapmaker.scrape.config import ScrapeConfig, is_loopback
@@ -25,7 +24,7 @@ from mapmaker.scrape.optout import against_in_robots, header_evidence
 from mapmaker.scrape.parts import Part, Stale
 from mapmaker.scrape.pipe import Patience, Pipes
 from mapmaker.scrape.robots import MOST_BYTES, Robots
-from mapmaker.scrape.route import Live, Route, ToRobots
+from mapmaker.scrape.route import Live, Route, ToRobots, refresh_in
 from mapmaker.scrape.source import Source
 from mapmaker.scrape.store import Marks, Memory, Store
 
@@ -34,11 +33,6 @@ _HOPS = 5
 _TICK_S = 0.25
 _LEFT_OVER_BYTES = 65_536
 _MOVED = (301, 302, 303, 307, 308)
-_REFRESH = re.compile(
-    rb"""<meta\b(?=[^>]{0,300}http-equiv\s*=\s*["']?refresh\b)[^>]{0,300}?"""
-    rb"""content\s*=\s*["']?\s*[0-5]\s*[;,]\s*(?:url\s*=\s*)?["']?([^"'>\s]{1,2000})""",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +83,7 @@ class Web:
         for _ in range(_HOPS + 1):
             store = Memory(marks)
             answer = self._fetch(url, _Ask(route, store, self.config.max_page_bytes, False))
-            to = _refresh(answer.url, bytes(store.body))
+            to = refresh_in(answer.url, bytes(store.body))
             if to is None or to == answer.url or not self._may_lead(route, answer.url, to):
                 return bytes(store.body), answer
             url, marks = to, (None, None)
@@ -277,7 +271,7 @@ class Web:
         if status == 416 and ask.store.accepts(206):
             raise Stale
         if not ask.store.accepts(status):
-            raise _refused(status)
+            raise refusal_of(status)
 
     def _read_robots(self, url: str) -> bytes:
         """Return the beginning of a robots.txt. Raises Refused."""
@@ -319,26 +313,3 @@ def _drain(response: BaseHTTPResponse) -> None:
     with suppress(HTTPError, OSError):
         while left > 0 and (chunk := response.read1(left)):
             left -= len(chunk)
-
-
-def _refused(status: int) -> Refused:
-    if status in (404, 410):
-        return Refused("not-found", status)
-    if status == 429:
-        return Refused("rate-limited", status, again=True)
-    if status in (408, 425):
-        return Refused("unreachable", status, again=True)
-    if status >= 500:
-        # 500 is a broken page and stays one; the others speak of a bad moment.
-        return Refused("server-error", status, again=status != 500)
-    reason = {3: "redirected", 4: "forbidden"}.get(status // 100, "server-error")
-    return Refused(reason, status)
-
-
-def _refresh(url: str, body: bytes) -> str | None:
-    """Return where a page sends its reader within five seconds, or None."""
-    found = _REFRESH.search(body[:20_000])
-    try:
-        return urljoin(url, found[1].decode("utf-8", "replace")) if found else None
-    except ValueError:
-        return None
