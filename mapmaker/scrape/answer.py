@@ -39,6 +39,10 @@ class Answer:
     robots: str = "allowed"
     against: str = ""  # what its headers say on the use of it
 
+    def as_row(self) -> dict[str, object]:
+        """Return every field by its name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 def refusal_of(status: int) -> Refused:
     """Return the reason that a status other than the one hoped for stands for."""

@@ -162,11 +162,11 @@ class Ledger:
             if line.part is not None:
                 try:
                     move_inside(line.part, root, line.record["file"])
-                    folders.add((root / line.record["file"]).parent)
+                    folders.add(line.record["file"].rpartition("/")[0])
                 except Exception as error:  # one that finds no place does not keep the others
                     line.error = error
         for folder in folders:
-            sync(folder)
+            sync(root / folder)
 
     def move(self, record: Record, name: str) -> Record:
         """Give the file of `record`, and of every record of the same bytes, another name."""

@@ -1,6 +1,7 @@
 """What a link on a page really points at: unwrapped, made absolute, refused when unsafe."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qs, urljoin, urlsplit, urlunsplit
 
 from mapmaker.scrape.guard import is_private
@@ -76,12 +77,17 @@ def page_address(source: Source, url: str) -> str:
 
 def identity(source: Source, url: str) -> str:
     """Return what two addresses of the same thing share: on one site the host does not count."""
+    return _identity(url, source.hosts if source.one_site else ())
+
+
+@lru_cache(maxsize=16_384)  # the same file is named by pages, log, parts and gaps
+def _identity(url: str, one_site: tuple[str, ...]) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:  # http://[ is no address, and the same as itself
         return url
     path = parts.path + (f"?{parts.query}" if parts.query else "")
-    return path if source.one_site and parts.hostname in source.hosts else f"{parts.netloc}{path}"
+    return path if parts.hostname in one_site else f"{parts.netloc}{path}"
 
 
 def path_and_query(url: str) -> str:

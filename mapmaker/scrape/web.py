@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -117,7 +117,7 @@ class Web:
 
     def _fetch(self, url: str, ask: _Ask) -> Answer:
         robots = self._may_ask(url)
-        ask = replace(ask, robots=robots)
+        ask = ask if robots == ask.robots else replace(ask, robots=robots)
         return self._try(url, lambda: self._once(url, ask))
 
     def _may_ask(self, url: str) -> str:
@@ -130,7 +130,8 @@ class Web:
         for attempt in range(1, self.config.tries + 1):
             held = False
             try:
-                return replace(once(), attempts=attempt)
+                answer = once()
+                return answer if attempt == 1 else replace(answer, attempts=attempt)
             except Stale:
                 refused, held = Refused("cut-short", again=True), True
             except Refused as error:
@@ -208,7 +209,7 @@ class Web:
             url, 200, ask.store.size, digest, *marks, robots=ask.robots, against=against
         )  # fmt: skip
         if ask.route is self.live:  # an archive's answer is more: which capture it was
-            ask.store.seal(asdict(answer))
+            ask.store.seal(answer.as_row())
         return answer
 
     @contextmanager
