@@ -253,6 +253,41 @@ def test_a_slow_line_that_keeps_its_pace_is_not_hung_up_on(tmp_path):
     assert result.bytes == 4_000
 
 
+def test_a_slow_line_is_read_by_the_pieceful(tmp_path, monkeypatch):
+    """200 kB in packets of 4 kB: a handful of reads, not fifty; nobody is woken for each."""
+    from mapmaker.scrape.pipe import _Patient
+
+    reads, readinto = [], _Patient.readinto
+    monkeypatch.setattr(
+        _Patient, "readinto", lambda self, buffer: reads.append(1) or readinto(self, buffer)
+    )
+
+    def answer(reply, tries):
+        reply.start(200, len(BODY))
+        for at in range(0, len(BODY), 4_000):
+            reply.send(BODY[at : at + 4_000])
+            time.sleep(0.002)
+
+    result, _, _ = fetch(answer, tmp_path / "x.part")
+
+    assert result.bytes == len(BODY) and (tmp_path / "x.part").read_bytes() == BODY
+    assert len(reads) <= 12
+
+
+def test_a_trickle_is_taken_as_it_comes(tmp_path):
+    """Ten bytes every tenth of a second are little, but they are no silence."""
+
+    def answer(reply, tries):
+        reply.start(200, 120)
+        for at in range(0, 120, 10):
+            reply.send(BODY[at : at + 10])
+            time.sleep(0.1)
+
+    result, _, _ = fetch(answer, tmp_path / "x.part", timeout_s=0.6)
+
+    assert result.bytes == 120
+
+
 def test_a_run_ends_at_the_bytes_it_may_fetch(workspace, fresh):
     """--max-total: exit code 5 and a remedy, what came is listed, and the next run goes on."""
     from scrape_tools import planted, run
