@@ -1,5 +1,6 @@
 """What one map is: files under one head that show the same, in whatever size, dress or encoding."""
 
+import io
 import random
 import signal
 import subprocess
@@ -92,6 +93,24 @@ def test_a_copy_under_another_head_belongs_to_its_own_map(table):
     decided = {sha[0]: map_id for sha, (_, map_id) in maps_of(members, table.outlines).items()}
 
     assert decided == {"c": TEMPLE, "e": TEMPLE, "d": KEEP}
+
+
+@pytest.mark.parametrize("dpi", [None, 150], ids=["smaller than its neighbour", "larger"])
+def test_a_copy_in_another_encoding_belongs_to_its_original_too(table, dpi):
+    """Under another week's head, smaller and softer: like nothing else there, it goes back."""
+    temple, keep = _painted(0, 240, True), _painted(4, 240, True)
+    soft = io.BytesIO()
+    temple.resize((220, 220)).save(soft, "JPEG", quality=40)
+    members = [
+        table.lay(KEEP, "d" * 64, keep, dpi=72),
+        table.lay(KEEP, "c" * 64, Image.open(soft), dpi=dpi),
+        table.lay(TEMPLE, "e" * 64, temple, dpi=150),
+        table.lay(TEMPLE, "f" * 64, temple.resize((480, 480)), dpi=300),
+    ]
+
+    decided = {sha[0]: map_id for sha, (_, map_id) in maps_of(members, table.outlines).items()}
+
+    assert decided == {"c": TEMPLE, "e": TEMPLE, "f": TEMPLE, "d": KEEP}
 
 
 def test_what_cannot_be_read_or_has_no_lines_is_like_nothing(tmp_path):

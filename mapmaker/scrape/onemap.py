@@ -28,6 +28,9 @@ SAME_BITS = 6
 # the pHashes differ in up to 42 bits. Two plans: 0.42 at most; two real maps 0.51, but for two in
 # one room's shape and for floors of one house (0.63 to 0.95); a map and its middle 0.50 at most.
 SAME_OUTLINES = 0.6
+# A copy under another map's head must be like its original in both: JPEGs of quality 40 agree to
+# 0.93 at least.
+COPY_OUTLINES = 0.9
 _SIDE = 32
 
 Outlines: TypeAlias = "NDArray[np.float64]"
@@ -54,7 +57,8 @@ def maps_of(
     Within an entry pictures are one map when their pHashes differ by SAME_BITS at most, or their
     outlines agree; so are all that hang together by such pairs. The map of the best picture has the
     entry's name, every other one the name and the first digits of its best picture's sha256.
-    Bytes listed under several entries belong where most pictures are like them, else to the first.
+    Bytes listed under several entries belong where most pictures are like them, else to the first;
+    what is like nothing else in its entry, and a copy of another entry's map, belongs to that map.
     outlines_of is asked only where the hashes leave an entry in pieces.
     """
     entries: dict[str, dict[str, Member]] = {}
@@ -68,15 +72,27 @@ def maps_of(
             for member in one:
                 homes.setdefault(member.sha256, []).append((len(one), entry))
     home = {sha: max(at, key=lambda place: place[0])[1] for sha, at in homes.items()}
-    decided = {}
+    parted = {}
     for entry, maps in found.items():
-        own = [[m for m in one if home[m.sha256] == entry] for one in maps]
-        best_first = sorted(filter(None, own), key=lambda one: min(m.rank for m in one))
-        for n, one in enumerate(best_first):
+        parted[entry] = [
+            own for one in maps if (own := [m for m in one if home[m.sha256] == entry])
+        ]
+    everywhere = _Copies((one for maps in parted.values() for one in maps), outlines_of)
+    for maps in parted.values():
+        if len(maps) > 1:  # what has more of its like elsewhere does not speak for its entry
+            maps.sort(key=lambda one: (everywhere.original(one, len(one)) is not None, _rank(one)))
+    copies = _Copies((maps[0] for maps in parted.values() if maps), outlines_of)
+    decided = {}
+    for entry, maps in parted.items():
+        for n, one in enumerate(maps):
             best = min(one, key=lambda m: m.rank)
-            map_id = f"{entry}_{best.sha256[:8]}" if n else entry
-            decided |= {m.sha256: (entry, map_id) for m in one}
+            further = n and (copies.original(one) or f"{entry}_{best.sha256[:8]}")
+            decided |= {m.sha256: (entry, further or entry) for m in one}
     return decided
+
+
+def _rank(one: list[Member]) -> tuple[bool, bool, int, str]:
+    return min(m.rank for m in one)
 
 
 def outlines_in(path: Path) -> str:
@@ -119,6 +135,43 @@ def _maps(members: Sequence[Member], outlines_of: Callable[[str], Outlines]) -> 
     alike = (drawn @ drawn.T >= SAME_OUTLINES).tolist()
     joined = _together(maps, lambda i, j: alike[i][j])
     return [[m for one in several for m in one] for several in joined]
+
+
+class _Copies:
+    """Maps of all entries, to find the one of which a picture under another head is a copy."""
+
+    def __init__(
+        self, maps: Iterable[list[Member]], outlines_of: Callable[[str], Outlines]
+    ) -> None:
+        self.outlines_of = outlines_of
+        self._by_band: dict[tuple[int, int], list[tuple[Member, int]]] = {}
+        for one in maps:
+            for member in one:
+                for band in _bands(member.phash):
+                    self._by_band.setdefault(band, []).append((member, len(one)))
+
+    def original(self, one: list[Member], more_than: int = 0) -> str | None:
+        """Return the entry of the nearest map of which one of these pictures is a copy, or None.
+
+        Only maps of more than so many pictures count.
+        """
+        near = {
+            (_bits_apart(member, other), other.entry, other.sha256, member.sha256)
+            for member in one
+            for band in _bands(member.phash)
+            for other, count in self._by_band.get(band, ())
+            if other.entry != member.entry and count > more_than
+            and _bits_apart(member, other) <= SAME_BITS
+        }  # fmt: skip
+        for _, entry, other, own in sorted(near):
+            if float(self.outlines_of(own) @ self.outlines_of(other)) >= COPY_OUTLINES:
+                return entry
+        return None
+
+
+def _bands(phash: int) -> list[tuple[int, int]]:
+    """Return the eight bytes of a hash: two hashes with SAME_BITS between them share one or two."""
+    return [(n, phash >> 8 * n & 255) for n in range(8)]
 
 
 def _bits_apart(one: Member, other: Member) -> int:
