@@ -16,6 +16,8 @@ from scrape_tools import NAME, pictures_on_disk, run
 from web_tools import served
 
 from mapmaker.events import finish
+from mapmaker.files import read_lines
+from mapmaker.prune.tombstones import forget
 from mapmaker.scrape.check import phash
 from mapmaker.scrape.config import ScrapeConfig
 from mapmaker.scrape.onemap import Member, maps_of, outlines_from, outlines_in
@@ -186,6 +188,26 @@ def test_other_resolutions_that_come_later_join_their_map(tmp_path):
             lists.append(workspace.dataset(NAME).manifest.read_bytes())
 
     assert lists[0] == lists[1] == lists[2]
+
+
+def test_who_forgets_a_title_forgets_its_handouts_too_and_their_outlines(tmp_path):
+    """A title is one head's, however many maps stand under it; --erase leaves no outline behind."""
+    workspace = Workspace(tmp_path)
+    with Replica(maps=8, side_px=64, drawn=False, faults=False) as archive:
+        add_strangers(archive, 1)
+        run(workspace, archive, dpi="all")
+        dataset = workspace.dataset(NAME)
+        (handout,) = (r for r in dataset.rows() if r["variant"] == "Handout")
+        meant = {r["id"] for r in dataset.rows() if r["title"] == handout["title"]}
+        drawn = {line["sha256"] for line in read_lines(dataset.fetch_log) if "outlines" in line}
+
+        done = finish(forget(workspace, dataset, [handout["title"]], erase=True))
+        run(workspace, archive, dpi="all")
+
+    left = {line["sha256"] for line in read_lines(dataset.fetch_log) if "outlines" in line}
+    assert set(done.data["removed"]) == meant and len(meant) > 2
+    assert handout["id"] in drawn and not left & meant
+    assert not meant & {r["id"] for r in dataset.rows()}
 
 
 KILLED = """

@@ -11,11 +11,12 @@ from typing import Any
 
 from mapmaker.errors import MapmakerError, UnsafeInput
 from mapmaker.events import Done, Event, Note, Step
-from mapmaker.files import read_lines, speaking_of, sync
+from mapmaker.files import read_lines, speaking_of, sync, write_lines
 from mapmaker.prune import quarantine
 from mapmaker.prune.whereabouts import whereabouts
 from mapmaker.registry import unknown
 from mapmaker.scrape.manifest import gap, write_gaps, write_manifest
+from mapmaker.scrape.onemap import head_of
 from mapmaker.scrape.tombstones import NAME, Tombstones, bury, looks_of, shared, standing
 from mapmaker.workspace import Dataset, Workspace, locked
 
@@ -123,7 +124,7 @@ def _chosen(dataset: Dataset, words: Sequence[str], stones: Tombstones) -> list[
         if not found:
             names = [row["file"].rsplit("/", 1)[-1] for row in rows.values()]
             raise unknown(f"picture of {dataset.name}", word, names)
-        maps = {row.get("map_id") or row["id"] for row in found}
+        maps = {head_of(row.get("map_id") or row["id"]) for row in found}
         if len(maps) > 1:
             files = ", ".join(sorted(row["file"] for row in found)[:5])
             raise MapmakerError(
@@ -203,7 +204,13 @@ def _unlist(dataset: Dataset, ids: set[str]) -> None:
 
 
 def _erase_measured(dataset: Dataset, ids: set[str]) -> None:
-    """Overwrite what was measured and drawn small of the pictures, in whatever table it stands."""
+    """Overwrite what was measured and drawn small of the pictures, wherever it stands."""
+    log = read_lines(dataset.fetch_log)
+    if any("outlines" in line and line["sha256"] in ids for line in log):
+        for line in log:
+            if line.get("sha256") in ids:
+                line.pop("outlines", None)
+        write_lines(dataset.fetch_log, log)
     for path in (dataset.root / name for name in _MEASURED):
         if not path.is_file():
             continue

@@ -6,6 +6,7 @@ dress or encoding; what does not is a map of its own.
 """
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ SAME_OUTLINES = 0.6
 # 0.93 at least.
 COPY_OUTLINES = 0.9
 _SIDE = 32
+_FURTHER = re.compile(r"([^_]+_[^_]+)_[0-9a-f]{8}")  # how `maps_of` calls a map of its own
 
 Outlines: TypeAlias = "NDArray[np.float64]"
 T = TypeVar("T")
@@ -93,6 +95,12 @@ def maps_of(
 
 def _rank(one: list[Member]) -> tuple[bool, bool, int, str]:
     return min(m.rank for m in one)
+
+
+def head_of(map_id: str) -> str:
+    """Return the entry's own name of a map_id: date and title, as its head on the page says."""
+    further = _FURTHER.fullmatch(map_id)
+    return further[1] if further else map_id
 
 
 def outlines_in(path: Path) -> str:

@@ -1,6 +1,5 @@
 """The manifest's rows, made of what came: one a byte sequence, each with the map that it shows."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,11 +9,9 @@ from mapmaker.scrape.fetch import Outcome
 from mapmaker.scrape.grammar import Find
 from mapmaker.scrape.ledger import Ledger, Record
 from mapmaker.scrape.manifest import row
-from mapmaker.scrape.onemap import Member, maps_of, outlines_from
+from mapmaker.scrape.onemap import Member, head_of, maps_of, outlines_from
 from mapmaker.scrape.source import Source
 from mapmaker.workspace import Dataset
-
-_FURTHER = re.compile(r"([^_]+_[^_]+)_[0-9a-f]{8}")  # how `maps_of` calls a map of its own
 
 Listing = tuple[Find, Record]
 
@@ -68,9 +65,9 @@ def _member(find: Find, record: Record) -> Member:
 
 
 def _of_row(old: Mapping[str, Any]) -> Member:
-    further = _FURTHER.fullmatch(old["map_id"])
-    entry = further[1] if further else old["map_id"]
-    return _as_member(entry, old["dpi"], old["variant"], old["picture_url"], old["id"], old)
+    return _as_member(
+        head_of(old["map_id"]), old["dpi"], old["variant"], old["picture_url"], old["id"], old
+    )
 
 
 def _as_member(
