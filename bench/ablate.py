@@ -6,14 +6,15 @@ FOLDER holds maps and a PROVENANCE.csv (file, sha256, kind). Every variant diffe
 one thing alone. base is the author's frame (latent 3x20x20, linear, two transposed convolutions of
 stride 4, one convolution that shrinks, batch norm, tanh) at rates and with averaging that do not
 diverge: the recipe `recommended` with the nets of `notes`. Trials already done are not run again.
-Writes HOME/ablation/: answers.json, a table (Markdown) and one sheet of pictures a question.
+Writes HOME/ablation/: answers.json, a table (Markdown), a sheet of pictures a question and one of
+all.
 """
 
 import argparse
 import csv
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from trial_data import Trial
 from trials import judge, run_all
 
 SIDE_PX = 64
+COLUMNS = 14  # pictures of a variant on a sheet
 NETS = {  # of the author's notes, but for a discriminator that keeps up (norms as recommended)
     "upsample": "deconv",
     "kernel": 4,
@@ -143,24 +145,24 @@ def table(answers: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
-def draw_sheet(out: Path, key: str, variants: list[tuple[str, list[Trial]]]) -> None:
-    """Write twelve pictures of each variant, a row each, from the first seed that has samples."""
+def draw_sheet(path: Path, variants: Iterable[tuple[str, list[Trial]]], cell_px: int) -> None:
+    """Write fourteen pictures of each variant, a row each, from the first seed that has samples."""
     import numpy as np
 
     from mapmaker.sheet import sheet
 
     pictures, labels = [], []
     for name, own in variants:
-        found = [out / t.folder / "samples.npz" for t in own]
-        found = [path for path in found if path.exists()]
+        found = [path.parent / t.folder / "samples.npz" for t in own]
+        found = [samples for samples in found if samples.exists()]
         if not found:
             continue
         with np.load(found[0]) as file:
-            pictures += list(file["samples"][:12])
-        labels += [name] + [""] * 11
+            pictures += list(file["samples"][:COLUMNS])
+        labels += [name] + [""] * (COLUMNS - 1)
     if pictures:
-        page = sheet(pictures, columns=12, cell_px=128, labels=labels)
-        page.save(out / f"{key}.webp", quality=85)
+        page = sheet(pictures, columns=COLUMNS, cell_px=cell_px, labels=labels)
+        page.save(path, quality=85)
 
 
 def main() -> None:
@@ -190,7 +192,9 @@ def main() -> None:
             )
             for name, own in variants
         }
-        draw_sheet(out, key, variants)
+        draw_sheet(out / f"{key}.webp", variants, 128)
+    each = {name: own for variants in asked.values() for name, own in variants}
+    draw_sheet(out / "all.webp", each.items(), 88)
     (out / "answers.json").write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
     (out / "table.md").write_text(table(answers) + "\n", encoding="utf-8")
     print(table(answers))
