@@ -124,20 +124,20 @@ def margins(folder: Path) -> None:
     maps = {p.stem: _small(p) for p in sorted(folder.glob("*.jpg")) if "_crop" not in p.stem}
     looks = {name: _look(picture) for name, picture in maps.items()}
     _tell("two real maps", [(looks[a], looks[b]) for a, b in combinations(looks, 2)])
-    near = sorted(combinations(looks, 2), key=lambda p: -float(looks[p[0]][1] @ looks[p[1]][1]))
+    near = sorted(combinations(looks, 2), key=lambda p: -(looks[p[0]][1] @ looks[p[1]][1]))
     for a, b in near[:8]:
-        print(f"    outlines {float(looks[a][1] @ looks[b][1]):.2f}: {a}, {b}")
+        print(f"    outlines {looks[a][1] @ looks[b][1]:.2f}: {a}, {b}")
     _tell("one, and as JPEG 40", [(looks[n], _look(_encoded(p, 40))) for n, p in maps.items()])
     _tell("one, and its middle", [(looks[n], _look(_middle(p))) for n, p in maps.items()])
     _tell("one, dark made white", [(looks[n], _look(_on_white(p))) for n, p in maps.items()])
 
 
-Look = tuple[int, "Outlines"]
+Look = tuple[int, Outlines]
 
 
 def _tell(name: str, pairs: list[tuple[Look, Look]]) -> None:
     bits = sorted((a[0] ^ b[0]).bit_count() for a, b in pairs)
-    lines = sorted(float(a[1] @ b[1]) for a, b in pairs)
+    lines = sorted(a[1] @ b[1] for a, b in pairs)
     few = len(pairs) // 20
     print(
         f"{name:24} {len(pairs):6} pairs; bits {bits[0]} to {bits[-1]}, outlines {lines[0]:.2f} "

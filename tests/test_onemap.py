@@ -1,5 +1,6 @@
 """What one map is: files under one head that show the same, in whatever size, dress or encoding."""
 
+import base64
 import io
 import random
 import signal
@@ -18,6 +19,7 @@ from web_tools import served
 from mapmaker.events import finish
 from mapmaker.files import read_lines
 from mapmaker.prune.tombstones import forget
+from mapmaker.scrape import onemap
 from mapmaker.scrape.check import phash
 from mapmaker.scrape.config import ScrapeConfig
 from mapmaker.scrape.onemap import Member, maps_of, outlines_from, outlines_in
@@ -121,7 +123,31 @@ def test_what_cannot_be_read_or_has_no_lines_is_like_nothing(tmp_path):
     (tmp_path / "torn.png").write_bytes(b"\x89PNG")
 
     for name in ("blank.png", "torn.png", "not-there.png"):
-        assert not outlines_from(outlines_in(tmp_path / name)).any(), name
+        nothing = outlines_from(outlines_in(tmp_path / name))
+        assert nothing.length == 0 and nothing @ nothing == 0, name
+
+
+@pytest.mark.parametrize("least", [1, 1_000], ids=["many pieces", "few pieces"])
+def test_outlines_agree_as_their_correlation_says(monkeypatch, least):
+    """By hand for a few pieces and by numpy for many: the same pairs, those of corrcoef."""
+    noise = np.random.default_rng(7)
+    base = noise.integers(0, 16, 1024)
+    mixed = [np.where(noise.random(1024) < keep, base, noise.integers(0, 16, 1024))
+             for keep in np.linspace(0, 1, 24)]  # fmt: skip
+    levels = [*mixed, np.zeros(1024, int), np.full(1024, 15)]
+    packed = [bytes((m[::2] << 4 | m[1::2]).astype(np.uint8).tolist()) for m in levels]
+    drawn = [outlines_from(base64.b64encode(text).decode()) for text in packed]
+    with np.errstate(invalid="ignore"):
+        right = np.nan_to_num(np.corrcoef(levels))
+
+    monkeypatch.setattr(onemap, "_MANY", least)
+    alike = onemap._alike(drawn)
+
+    pairs = [(i, j) for i in range(len(drawn)) for j in range(len(drawn))]
+    assert [alike(i, j) for i, j in pairs] == [
+        right[i, j] >= onemap.SAME_OUTLINES for i, j in pairs
+    ]
+    assert all(drawn[i] @ drawn[j] == pytest.approx(right[i, j]) for i, j in pairs)
 
 
 hashes = st.integers(0, 2**64 - 1) | st.sampled_from([0, 7, 63, 2**63])

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 from mapmaker.scrape.links import Link, identity, page_address, path_and_query, read_link
 from mapmaker.scrape.optout import page_evidence
@@ -117,24 +118,27 @@ def find_maps(source: Source, page_url: str, body: bytes, parser: str = "lxml") 
     return page
 
 
+_MERGED = ("date", "title", "description", "theme", "cartographer", "dpi", "variant",
+           "declared_bytes", "format", "license", "license_url", "attribution", "ai_training",
+           "terms", "sha1")  # fmt: skip
+
+
 def merge(source: Source, finds: Iterable[Find]) -> list[Find]:
     """Return one Find a file: what later pages add fills the holes, their addresses are aliases."""
     found: dict[str, Find] = {}
+    more: dict[str, dict[str, Any]] = {}
     for find in finds:
         key = identity(source, find.link.url)
-        if key not in found:
-            found[key] = find
+        first = found.setdefault(key, find)
+        if first is find:
             continue
-        first = found[key]
-        holes = {
-            name: getattr(find, name)
-            for name in ("date", "title", "description", "theme", "cartographer", "dpi", "variant",
-                         "declared_bytes", "format", "license", "license_url", "attribution",
-                         "ai_training", "terms", "sha1")
-            if getattr(first, name) is None and getattr(find, name) is not None
-        }  # fmt: skip
-        urls = {*first.aliases, find.link.url} - {first.link.url}
-        found[key] = replace(first, **holes, aliases=tuple(sorted(urls)))
+        holes = more.setdefault(key, {"aliases": {*first.aliases}})
+        holes["aliases"] |= {find.link.url} - {first.link.url}
+        for name in _MERGED:
+            if getattr(first, name) is None and getattr(find, name) is not None:
+                holes.setdefault(name, getattr(find, name))
+    for key, holes in more.items():
+        found[key] = replace(found[key], **holes | {"aliases": tuple(sorted(holes["aliases"]))})
     return list(found.values())
 
 

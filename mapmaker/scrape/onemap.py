@@ -6,20 +6,19 @@ dress or encoding; what does not is a map of its own.
 """
 
 import base64
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import mul
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TypeVar
 
 from PIL import Image
 
 from mapmaker.errors import UnsafeInput
 from mapmaker.picture import FORMATS, open_picture
-
-if TYPE_CHECKING:  # numpy takes a tenth of a second, and most runs can do without
-    import numpy as np
-    from numpy.typing import NDArray
 
 # Figures of `bench/grouping.py --margins`, 121 real maps. Bits of 64 by which the pHashes of one
 # map in two sizes or encodings may differ: JPEGs of quality 40 differ in 4 at most; of 7,260 pairs
@@ -35,8 +34,27 @@ COPY_OUTLINES = 0.9
 _SIDE = 32
 _FURTHER = re.compile(r"([^_]+_[^_]+)_[0-9a-f]{8}")  # how `maps_of` calls a map of its own
 
-Outlines: TypeAlias = "NDArray[np.float64]"
+_DIGITS = bytes.maketrans(b"0123456789abcdef", bytes(range(16)))
+_MANY = 50  # pieces of one entry from which numpy's tenth of a second is the shorter way
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outlines:
+    """1024 levels from 0 to 15. `@` is the correlation of two; 0 with one that has no outlines.
+
+    Without numpy, whose import takes longer than all that a second run has to compare.
+    """
+
+    levels: bytes
+    mean: float
+    length: float
+
+    def __matmul__(self, other: "Outlines") -> float:
+        product = sum(map(mul, self.levels, other.levels))
+        product -= len(self.levels) * self.mean * other.mean
+        return product / max(self.length * other.length, 1e-9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +139,11 @@ def outlines_in(path: Path) -> str:
 
 
 def outlines_from(text: str) -> Outlines:
-    """Return 1024 numbers of mean 0 and length 1 (all 0 for a picture without outlines)."""
-    import numpy as np
-
-    packed = np.frombuffer(base64.b64decode(text), np.uint8)
-    levels = np.stack([packed >> 4, packed & 15], axis=1).ravel().astype(np.float64)
-    levels -= levels.mean()
-    return levels / max(float(np.linalg.norm(levels)), 1e-9)
+    """Return the outlines that `outlines_in` has written."""
+    levels = base64.b64decode(text).hex().encode().translate(_DIGITS)
+    mean = sum(levels) / len(levels)
+    length = math.sqrt(max(0.0, sum(map(mul, levels, levels)) - len(levels) * mean * mean))
+    return Outlines(levels, mean, length)
 
 
 def _maps(members: Sequence[Member], outlines_of: Callable[[str], Outlines]) -> list[list[Member]]:
@@ -135,14 +151,23 @@ def _maps(members: Sequence[Member], outlines_of: Callable[[str], Outlines]) -> 
     maps = _together(members, lambda i, j: _bits_apart(members[i], members[j]) <= SAME_BITS)
     if len(maps) == 1:
         return maps
-    import numpy as np
-
     # The smallest picture speaks for its map: it is the quickest to open.
     speakers = [min(one, key=lambda m: (m.pixels, m.sha256)) for one in maps]
-    drawn = np.array([outlines_of(m.sha256) for m in speakers])
-    alike = (drawn @ drawn.T >= SAME_OUTLINES).tolist()
-    joined = _together(maps, lambda i, j: alike[i][j])
+    joined = _together(maps, _alike([outlines_of(m.sha256) for m in speakers]))
     return [[m for one in several for m in one] for several in joined]
+
+
+def _alike(drawn: Sequence[Outlines]) -> Callable[[int, int], bool]:
+    """Return whether the outlines of two numbers agree."""
+    if len(drawn) < _MANY:
+        return lambda i, j: drawn[i] @ drawn[j] >= SAME_OUTLINES
+    import numpy as np
+
+    levels = np.array([list(one.levels) for one in drawn], float)
+    levels -= levels.mean(1, keepdims=True)
+    levels /= np.maximum(np.linalg.norm(levels, axis=1, keepdims=True), 1e-9)
+    table = (levels @ levels.T >= SAME_OUTLINES).tolist()
+    return lambda i, j: table[i][j]
 
 
 class _Copies:
@@ -151,12 +176,17 @@ class _Copies:
     def __init__(
         self, maps: Iterable[list[Member]], outlines_of: Callable[[str], Outlines]
     ) -> None:
-        self.outlines_of = outlines_of
-        self._by_band: dict[tuple[int, int], list[tuple[Member, int]]] = {}
-        for one in maps:
+        self.maps, self.outlines_of = list(maps), outlines_of
+
+    @cached_property
+    def _by_band(self) -> dict[tuple[int, int], list[tuple[Member, int]]]:
+        """Each member and the number of its map's, by the bytes of its hash."""
+        found: dict[tuple[int, int], list[tuple[Member, int]]] = {}
+        for one in self.maps:
             for member in one:
                 for band in _bands(member.phash):
-                    self._by_band.setdefault(band, []).append((member, len(one)))
+                    found.setdefault(band, []).append((member, len(one)))
+        return found
 
     def original(self, one: list[Member], more_than: int = 0) -> str | None:
         """Return the entry of the nearest map of which one of these pictures is a copy, or None.
@@ -172,7 +202,7 @@ class _Copies:
             and _bits_apart(member, other) <= SAME_BITS
         }  # fmt: skip
         for _, entry, other, own in sorted(near):
-            if float(self.outlines_of(own) @ self.outlines_of(other)) >= COPY_OUTLINES:
+            if self.outlines_of(own) @ self.outlines_of(other) >= COPY_OUTLINES:
                 return entry
         return None
 

@@ -41,7 +41,7 @@ def settled(
         entry, map_id = maps[sha]
         own = [(find, record) for find, record in listings if find.map_id == entry]
         find, record = min(own, key=lambda listing: _member(*listing).rank)
-        find = replace(find, map_id=map_id)
+        find = find if find.map_id == map_id else replace(find, map_id=map_id)
         stem = file_stem(find, sha)
         named = record["file"].removeprefix("pictures/").rsplit(".", 1)[0]
         if named != stem and (dataset.root / record["file"]).is_file():
