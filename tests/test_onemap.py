@@ -16,10 +16,11 @@ from PIL import Image
 from scrape_tools import NAME, pictures_on_disk, run
 from web_tools import served
 
-from mapmaker.events import finish
+from mapmaker.errors import MissingPart, Stopped
+from mapmaker.events import Step, finish
 from mapmaker.files import read_lines
 from mapmaker.prune.tombstones import forget
-from mapmaker.scrape import onemap
+from mapmaker.scrape import ledger, onemap
 from mapmaker.scrape.check import phash
 from mapmaker.scrape.config import ScrapeConfig
 from mapmaker.scrape.onemap import Member, maps_of, outlines_from, outlines_in
@@ -239,7 +240,8 @@ def test_who_forgets_a_title_forgets_its_handouts_too_and_their_outlines(tmp_pat
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from mapmaker.events import finish
+from mapmaker.errors import MissingPart, Stopped
+from mapmaker.events import Step, finish
 from mapmaker.scrape import ledger
 from mapmaker.scrape.config import ScrapeConfig
 from mapmaker.scrape.scrape import scrape
@@ -276,6 +278,65 @@ def test_a_kill_while_files_get_the_names_of_their_maps_changes_nothing(tmp_path
     assert archive.picture_requests() == []
     assert torn.dataset(NAME).manifest.read_bytes() == calm.dataset(NAME).manifest.read_bytes()
     assert pictures_on_disk(torn) == pictures_on_disk(calm)
+
+
+def test_who_stops_waits_for_no_outline(tmp_path):
+    """Told to stop, it lists what is here as it is; the next run leaves what a calm one leaves."""
+    calm, torn = Workspace(tmp_path / "calm"), Workspace(tmp_path / "torn")
+    with Replica(maps=8, side_px=64, drawn=False, faults=False) as archive:
+        add_strangers(archive, 2)
+        run(calm, archive, dpi="all")
+        for event in (events := scrape(torn, NAME, ScrapeConfig(via=archive.url, dpi="all"))):
+            if isinstance(event, Step) and event.unit == "maps" and event.done == event.total:
+                signal.raise_signal(signal.SIGTERM)
+                break
+        with pytest.raises(Stopped):
+            list(events)
+        stopped = torn.dataset(NAME)
+        rows = stopped.rows()
+        assert len(rows) == len(calm.dataset(NAME).rows())
+        assert all((stopped.root / row["file"]).is_file() for row in rows)
+        assert b"outlines" not in stopped.fetch_log.read_bytes()
+        archive.requests.clear()
+        run(torn, archive, dpi="all")
+
+    assert archive.picture_requests() == []
+    assert torn.dataset(NAME).manifest.read_bytes() == calm.dataset(NAME).manifest.read_bytes()
+    assert pictures_on_disk(torn) == pictures_on_disk(calm)
+
+
+def test_a_disk_that_is_full_at_the_end_costs_no_list(tmp_path, monkeypatch):
+    """No room to note outlines and new names: every picture is listed; the next run mends it."""
+    calm, torn = Workspace(tmp_path / "calm"), Workspace(tmp_path / "torn")
+    append = ledger.Ledger._append
+
+    def full(self, records):
+        records = list(records)
+        if any(r["key"] in self._records for r in records):  # a second word on a file
+            raise MissingPart("The disk is full.")
+        append(self, records)
+
+    with Replica(maps=8, side_px=64, drawn=False, faults=False) as archive:
+        add_strangers(archive, 2)
+        run(calm, archive, dpi="all")
+        monkeypatch.setattr(ledger.Ledger, "_append", full)
+        run(torn, archive, dpi="all")
+        monkeypatch.undo()
+
+        listed = [{**row, "file": None} for row in torn.dataset(NAME).rows()]
+        assert listed == [{**row, "file": None} for row in calm.dataset(NAME).rows()]
+        assert {r["file"] for r in torn.dataset(NAME).rows()} == pictures_at(torn)
+        assert pictures_at(torn) != pictures_at(calm)
+        run(torn, archive, dpi="all")
+
+    assert torn.dataset(NAME).manifest.read_bytes() == calm.dataset(NAME).manifest.read_bytes()
+    assert pictures_at(torn) == pictures_at(calm)
+
+
+def pictures_at(workspace):
+    root = workspace.dataset(NAME).root
+    found = root.glob("pictures/**/*.*")
+    return {path.relative_to(root).as_posix() for path in found if path.is_file()}
 
 
 def test_a_list_s_own_map_id_is_not_looked_behind(tmp_path):

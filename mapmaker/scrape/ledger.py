@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mapmaker.errors import MissingPart
 from mapmaker.files import move_inside, read_lines, sha256_of, speaking_of, sync, write_lines
 from mapmaker.scrape.check import SUFFIX
-from mapmaker.scrape.onemap import outlines_in
+from mapmaker.scrape.onemap import NO_OUTLINES, outlines_in
 from mapmaker.workspace import Dataset
 
 Record = dict[str, Any]
@@ -86,14 +87,19 @@ class Ledger:
                 return place
         return None
 
-    def outlines(self, sha256: str, file: str) -> str:
-        """Return the outlines of a file with these bytes (`onemap`), taken once and kept."""
+    def outlines(self, sha256: str, file: str, *, draw: bool = True) -> str:
+        """Return the outlines of a file with these bytes (`onemap`), taken once and kept.
+
+        Those that are not known, and not to be drawn now, are like nothing.
+        """
         known = self._outlines.get(sha256)
+        if known is None and not draw:
+            return NO_OUTLINES
         if known is None:
             known = outlines_in(self.where({"file": file}) or self.dataset.root / file)
             self._outlines[sha256] = known
             if record := self._by_sha.get(sha256):
-                with self._lock:
+                with self._lock, suppress(MissingPart):  # then the next run draws them again
                     self._append([{**record, "outlines": known}])
         return known
 

@@ -32,6 +32,7 @@ SAME_OUTLINES = 0.6
 # 0.93 at least.
 COPY_OUTLINES = 0.9
 _SIDE = 32
+NO_OUTLINES = base64.b64encode(bytes(_SIDE * _SIDE // 2)).decode()
 _FURTHER = re.compile(r"([^_]+_[^_]+)_[0-9a-f]{8}")  # how `maps_of` calls a map of its own
 
 _DIGITS = bytes.maketrans(b"0123456789abcdef", bytes(range(16)))

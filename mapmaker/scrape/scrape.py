@@ -86,7 +86,7 @@ def _scrape(
         # The lists, also when something stopped us: what is here is listed.
         done = [*(outcomes[n] for n in sorted(outcomes)), *fetcher.cut_off]
         gaps += [lost for outcome in done for lost in outcome.gaps]
-        rows = settled(source, dataset, ledger, done)
+        rows = settled(source, dataset, ledger, done, stop)
         rows = [r for r in rows if r["id"] not in fetcher.removed]
         write_manifest(dataset, rows)
         write_gaps(dataset, gaps)

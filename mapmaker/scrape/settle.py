@@ -1,9 +1,11 @@
 """The manifest's rows, made of what came: one a byte sequence, each with the map that it shows."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from mapmaker.errors import MissingPart
 from mapmaker.scrape.choose import file_stem
 from mapmaker.scrape.fetch import Outcome
 from mapmaker.scrape.grammar import Find
@@ -11,18 +13,20 @@ from mapmaker.scrape.ledger import Ledger, Record
 from mapmaker.scrape.manifest import row
 from mapmaker.scrape.onemap import Member, head_of, maps_of, outlines_from
 from mapmaker.scrape.source import Source
+from mapmaker.stopping import StopFlag
 from mapmaker.workspace import Dataset
 
 Listing = tuple[Find, Record]
 
 
 def settled(
-    source: Source, dataset: Dataset, ledger: Ledger, outcomes: Iterable[Outcome]
+    source: Source, dataset: Dataset, ledger: Ledger, outcomes: Iterable[Outcome], stop: StopFlag
 ) -> list[dict[str, Any]]:
     """Return the manifest's rows for what is here, and give each file the name of its map.
 
     Rows of earlier runs whose files are still here stay, and are looked at again with what is new:
-    the rows depend on what is here and on nothing that was before.
+    the rows depend on what is here and on nothing that was before. Once told to stop, no picture is
+    opened and no file named anew, nor on a full disk: the list is written, the next run does it.
     """
     listed: dict[str, list[Listing]] = {}
     for find, record in (pair for outcome in outcomes for pair in outcome.pictures):
@@ -35,7 +39,9 @@ def settled(
         members += [_of_row(old) for old in kept if old["served_by"] != "import"]
         files = {sha: listings[0][1]["file"] for sha, listings in listed.items()}
         files |= {old["id"]: old["file"] for old in kept}
-        maps = maps_of(members, lambda sha: outlines_from(ledger.outlines(sha, files[sha])))
+        maps = maps_of(
+            members, lambda sha: outlines_from(ledger.outlines(sha, files[sha], draw=not stop))
+        )
     rows = []
     for sha, listings in listed.items():
         entry, map_id = maps[sha]
@@ -44,8 +50,9 @@ def settled(
         find = find if find.map_id == map_id else replace(find, map_id=map_id)
         stem = file_stem(find, sha)
         named = record["file"].removeprefix("pictures/").rsplit(".", 1)[0]
-        if named != stem and (dataset.root / record["file"]).is_file():
-            record = ledger.move(record, stem)
+        if named != stem and not stop and (dataset.root / record["file"]).is_file():
+            with suppress(MissingPart):
+                record = ledger.move(record, stem)
         rows.append(_row(source, find, record, _aliases(listings, record)))
     moved = {old["id"]: maps.get(old["id"], ("", old["map_id"]))[1] for old in kept}
     return rows + [{**old, "map_id": moved[old["id"]]} for old in kept]
