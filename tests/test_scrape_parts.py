@@ -1,6 +1,7 @@
 """The parts of scraping on their own: checks of files, ZIPs, manners, threads, the ledger."""
 
 import io
+import random
 import threading
 import time
 import zipfile
@@ -102,15 +103,44 @@ def test_a_zip_gives_pictures_and_nothing_else(tmp_path):
     assert size == 1 and (tmp_path / "part").read_bytes() == b"2"
 
 
+@pytest.mark.parametrize("kind", [0, 8, 12, 14], ids=["stored", "deflate", "bzip2", "lzma"])
+def test_no_damage_to_a_zip_is_more_than_a_gap(tmp_path, kind):
+    """Bytes changed and cut out anywhere, 150 times: whole, or NotGood, and no other error."""
+    data, dice = random.Random(1).randbytes(12_000), random.Random(kind)
+    path, part = tmp_path / "x.zip", tmp_path / "part"
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        archive.writestr("a/map.bmp", data)
+    whole, reasons = path.read_bytes(), set()
+
+    for n in range(150):
+        raw = bytearray(whole)
+        for _ in range(3):
+            raw[dice.choice([dice.randrange(60), -dice.randrange(1, 90), n])] = dice.randrange(256)
+        if n % 3 == 0:
+            begin = dice.randrange(40, len(raw) - 80)
+            del raw[begin : begin + dice.randrange(1, 300)]
+        path.write_bytes(raw)
+        try:
+            for _, member in picture_members(path, 1_000_000):
+                if isinstance(member, NotGood):
+                    raise member
+                unpack(path, member, part)
+                assert part.read_bytes() == data
+        except NotGood as bad:
+            reasons.add(bad.reason)
+
+    assert {"corrupt", "bad-archive"} <= reasons
+
+
 @pytest.mark.parametrize("case", ["no-zip", "too-many", "too-much", "swollen"])
 def test_a_zip_that_is_none_or_too_much_is_refused(tmp_path, case):
-    """No ZIP at all, 1,001 members, more bytes than allowed, or one that swells 200 times."""
-    path = tmp_path / "x.zip"
+    """No ZIP at all, 1,001 members, more bytes than allowed, or one that swells 100 times."""
+    path, dice = tmp_path / "x.zip", random.Random(1)  # 501 bytes in four: 120 times
     members = {
         "no-zip": {},
         "too-many": {f"{n}.jpg": b"" for n in range(1001)},
         "too-much": {"a.jpg": b"x" * 20_000},
-        "swollen": {"a.jpg": b"\0" * 9_999_000},
+        "swollen": {"a.jpg": b"".join(bytes(500) + dice.randbytes(1) for _ in range(18_000))},
     }[case]
     zipped(path, members)
     if case == "no-zip":

@@ -1,8 +1,10 @@
 """Pictures out of a stranger's ZIP file, one at a time, and nothing else out of it."""
 
 import hashlib
+import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -12,9 +14,13 @@ from mapmaker.files import speaking_of
 from mapmaker.scrape.check import NotGood
 
 MAX_MEMBERS = 1000
-MAX_RATIO = 200
+MAX_RATIO = 100
 _PICTURES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp")
 _CHUNK = 65_536
+# What comes of a damaged archive: a place before its begin is an OSError, a header behind its end a
+# struct.error, and each codec has an error of its own.
+_BROKEN = (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, ValueError, OSError,
+           MemoryError, struct.error, zlib.error, lzma.LZMAError)  # fmt: skip
 
 
 def picture_members(path: Path, max_bytes: int) -> Iterator[tuple[str, zipfile.ZipInfo | NotGood]]:
@@ -26,7 +32,7 @@ def picture_members(path: Path, max_bytes: int) -> Iterator[tuple[str, zipfile.Z
     try:
         with zipfile.ZipFile(path) as archive:
             members = sorted(archive.infolist(), key=lambda m: m.filename)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except _BROKEN as error:
         raise NotGood("bad-archive") from error
     pictures = [m for m in members if _is_picture(m)]
     if len(members) > MAX_MEMBERS or sum(m.file_size for m in pictures) > max_bytes:
@@ -46,26 +52,26 @@ def unpack(path: Path, member: zipfile.ZipInfo, part: Path) -> tuple[int, str]:
     Raises NotGood("corrupt") when its sum is wrong or it is longer than it says.
     """
     digest, size = hashlib.sha256(), 0
-    try:
-        with (
-            zipfile.ZipFile(path) as archive,
-            archive.open(member) as inside,
-            speaking_of(part),
-            part.open("wb") as file,
-        ):
-            while chunk := inside.read(_CHUNK):
-                size += len(chunk)
-                if size > member.file_size:
-                    raise NotGood("corrupt")
-                digest.update(chunk)
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
-        raise NotGood("corrupt") from error
-    except zlib.error as error:
-        raise NotGood("corrupt") from error
+    with speaking_of(part), part.open("wb") as file:
+        for chunk in _chunks(path, member):
+            size += len(chunk)
+            if size > member.file_size:
+                raise NotGood("corrupt")
+            digest.update(chunk)
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
     return size, digest.hexdigest()
+
+
+def _chunks(path: Path, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Yield what a member holds. Raises NotGood("corrupt"), whatever zipfile and its codecs say."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as inside:
+            while chunk := inside.read(_CHUNK):
+                yield chunk
+    except _BROKEN as error:
+        raise NotGood("corrupt") from error
 
 
 def _is_picture(member: zipfile.ZipInfo) -> bool:
