@@ -5,10 +5,13 @@ import hashlib
 import itertools
 import json
 import re
+from contextlib import nullcontext
 
 import pytest
 import requests
 
+from mapmaker.scrape.answer import Refused
+from mapmaker.scrape.archives import WAYBACK, ToCapture
 from mapmaker.scrape.captures import Capture, prefix_of, read_index
 from mapmaker.scrape.replica import HOSTS, Replica
 from mapmaker.scrape.replica.captures import KEPT, OLDER, STAMP, key_of
@@ -251,10 +254,12 @@ def test_the_second_archive_has_its_own_few(archive):
 
 
 def test_dirty_rows_are_left_out_and_ports_taken_off():
-    """Mail addresses, data:, short times and rows of other lengths are no captures."""
+    """Mail addresses, data:, times that are none and rows of other lengths are no captures."""
     good = "20160401000000 http://h.org:80/a.jpg image/jpeg 200 ABC"
     bad = ["20160401000000 http://mailto:a@h.org/ a 200 ABC", "2016 http://h.org/ a 200 A",
-           "20160401000000 data:image/gif;base64,R0/ a 200 ABC", "too few words"]  # fmt: skip
+           "20160401000000 data:image/gif;base64,R0/ a 200 ABC", "too few words",
+           "20160230000000 http://h.org/a.jpg image/jpeg 200 ABC",
+           "²0160401000000 http://h.org/a.jpg image/jpeg 200 ABC"]  # fmt: skip
     again = "20160402000000 https://h.org:443/a.jpg warc/revisit - ABC"
 
     text = "\n".join([good, *bad, again, "", "org%2Ch%29%2F+2016"])
@@ -266,7 +271,25 @@ def test_dirty_rows_are_left_out_and_ports_taken_off():
     ]
     assert read_index(text.encode()) == (wanted, "org%2Ch%29%2F+2016")
     assert read_index(json.dumps(table).encode()) == (wanted, "k+1")
-    assert read_index(b"") == read_index(b"[]") == read_index(b"<html>") == ([], None)
+    for nothing in (b"", b"[]", b"<html>", b"[" * 100_000):
+        assert read_index(nothing) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("told", "good"),
+    [("Fri, 01 Jan 2016 00:00:00 GMT", True), ("Fri, 01 Jan 2016 00:00:00 -0000", True),
+     ("Fri, 01 Jan 2010 00:00:00 GMT", False), ("Fri, 01 Jan 99999999999 00:00:00 GMT", False),
+     ("soon", False), ("", False)],
+)  # fmt: skip
+def test_a_capture_that_tells_no_time_is_none(told, good):
+    """Whatever stands in Memento-Datetime, or where a redirect leads to: Refused at most."""
+    url = "http://archive.wizards.com/dnd/images/mapofweek/a.jpg"
+    route = ToCapture(read_source("map-of-the-week"), WAYBACK, "20160101000000", url, 366)
+
+    with nullcontext() if good else pytest.raises(Refused):
+        route.admit(200, {"Memento-Datetime": told})
+    with pytest.raises(Refused):
+        route.leads(route.address, f"{WAYBACK}20160230000000id_/{url}", is_file=True)
 
 
 def test_the_prefix_asked_for_is_what_a_card_s_patterns_begin_with():

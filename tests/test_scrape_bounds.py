@@ -83,6 +83,19 @@ def test_an_endless_body_ends_at_the_limit(tmp_path, length, chunked):
     assert net.allowance.spent <= LIMIT
 
 
+@pytest.mark.parametrize(
+    "when",
+    ["soon", "Fri, 1 Jan 99999999999999 00:00:00 GMT", "Fri, 99999999999999999999 Jan 2016",
+     "Fri, 1 Jan 2016 00:00:00 +99999999999999", "Fri, 1 Jan 2016 00:00:00 -0000"],
+)  # fmt: skip
+def test_a_date_that_is_none_costs_nothing(tmp_path, when):
+    """Date and Last-Modified may say what they like: the file is there."""
+    part = tmp_path / "x.part"
+    answer, *_ = fetch(lambda reply, tries: reply.say_file(BODY, {"Last-Modified": when}), part)
+
+    assert answer.bytes == len(BODY) and part.read_bytes() == BODY
+
+
 def test_a_length_above_the_limit_is_refused_before_a_byte_is_read(tmp_path):
     """The header alone decides."""
     result, _, net = fetch(endless(10**9), tmp_path / "x.part")

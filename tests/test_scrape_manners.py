@@ -326,3 +326,6 @@ def test_retry_after_is_read_as_seconds_and_as_a_date():
     assert retry_after_s(format_datetime(now + timedelta(seconds=30), usegmt=True), now) == 30
     assert retry_after_s("Fri, 31 Dec 1999 23:59:59 GMT", now) == 0
     assert retry_after_s("soon") is None and retry_after_s(None) is None
+    assert retry_after_s("-3") == 0 and retry_after_s("9" * 400) > 600
+    assert retry_after_s("9" * 5000) is retry_after_s("Fri, 1 Jan 99999999999 00:00:00 GMT") is None
+    assert retry_after_s("Thu, 01 Jan 2026 00:00:09 -0000", now) == 9

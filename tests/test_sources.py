@@ -1,5 +1,6 @@
 """Sites are cards: a WordPress gallery, a category of Commons, a list; each told by data alone."""
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -255,6 +256,20 @@ def test_a_card_that_says_no_to_training_is_not_scraped(workspace, tmp_path):
 def test_creative_commons_licences_get_their_short_names(words, name):
     """So that `pack --licenses CC-BY-SA-4.0` finds them; what is not known stays as it is."""
     assert spdx(words) == name
+
+
+def test_digits_that_are_no_number_are_passed_over():
+    """A table's dpi and an answer's size may be written as ², which Python calls a digit."""
+    commons = read_source("commons")
+    url = "https://upload.wikimedia.org/wikipedia/commons/a/ab/A.jpg"
+    page = {"title": "File:A.jpg", "imageinfo": [{"url": url, "mime": "image/jpeg", "size": "²"}]}
+
+    (find,) = read_list(commons, "", f"url,dpi\n{url},²\n".encode()).finds
+    (sized,) = read_items(
+        commons, commons.start[0], json.dumps({"query": {"pages": [page]}}).encode()
+    ).finds
+
+    assert find.dpi is None and sized.declared_bytes is None
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ pages taken for the redirects they are, an end to drifting and to circles.
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from mapmaker.scrape.answer import Refused
-from mapmaker.scrape.captures import key_of, when
+from mapmaker.scrape.captures import is_stamp, key_of, when
+from mapmaker.scrape.clock import http_date
 from mapmaker.scrape.links import path_and_query
 from mapmaker.scrape.source import Source
 
@@ -62,6 +62,8 @@ class ToCapture:
         inner = re.sub(r"^(https?):/+", r"\1://", inner)
         if not self._is_same_thing(inner, is_file):
             raise Refused("redirected", 302)
+        if not is_stamp(stamp):
+            raise Refused("redirected", 302)
         self._wanted = self._wanted or stamp
         if abs(when(stamp) - when(self._wanted)) > timedelta(days=self.drift_days):
             raise Refused("drift", 302)
@@ -75,10 +77,9 @@ class ToCapture:
         """Raise Refused for what is no capture, or one of something else."""
         if "Memento-Datetime" not in headers:
             raise Refused("not-found", status)
-        try:
-            there = parsedate_to_datetime(headers["Memento-Datetime"])
-        except ValueError:
-            raise Refused("not-found", status) from None
+        there = http_date(headers["Memento-Datetime"])
+        if there is None:
+            raise Refused("not-found", status)
         if self._wanted and abs(there - when(self._wanted)) > timedelta(days=self.drift_days):
             raise Refused("drift", status)
         if len(self.stamp) < 14:

@@ -24,6 +24,7 @@ _ALL_FIELDS = 7  # of a server that knows no `fl`, at least: urlkey comes first,
 _ROWS_AT_A_TIME = 100_000
 _MOST_CALLS = 20  # for one host and kind, resumed ones too
 _PORT = re.compile(r"^(https?://[^/:]+):(?:80|443)(?=/|$)")
+_STAMP = re.compile(r"\d{14}", re.ASCII)
 _ADDRESS = re.compile(r"https?://[\w.-]+\.\w\w+(:\d+)?/[^\s]*", re.IGNORECASE)
 
 
@@ -141,8 +142,8 @@ def read_index(body: bytes) -> tuple[list[Capture], str | None]:
         if len(row) == len(FIELDS):
             stamp, url, mime, status, digest = row
             url = _PORT.sub(r"\1", url)
-            if stamp.isdigit() and len(stamp) == 14 and _ADDRESS.fullmatch(url):
-                again = mime == "warc/revisit" or not status.isdigit()
+            if is_stamp(stamp) and _ADDRESS.fullmatch(url):
+                again = mime == "warc/revisit" or not (status.isascii() and status.isdecimal())
                 rows.append(Capture(stamp, url, None if again else int(status), digest))
     return rows, resume
 
@@ -153,7 +154,7 @@ def _table(body: bytes) -> Iterator[list[str]]:
     if text.startswith("["):
         try:
             rows = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         for row in rows[1:] if isinstance(rows, list) else ():
             if isinstance(row, list) and all(isinstance(word, str) for word in row):
@@ -203,6 +204,14 @@ def on_host(url: str, host: str) -> str:
     """Return `url` as it would be on another host."""
     parts = urlsplit(url)
     return parts._replace(netloc=host).geturl()
+
+
+def is_stamp(text: str) -> bool:
+    """True for 14 digits that are a time: there is no 30th of February."""
+    try:
+        return _STAMP.fullmatch(text) is not None and bool(when(text))
+    except ValueError:
+        return False
 
 
 def when(stamp: str) -> datetime:

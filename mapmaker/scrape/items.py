@@ -90,7 +90,7 @@ def _finds(source: Source, page_url: str, item: Any) -> Iterator[Find]:
             date=day_in(text["date"]), title=text["title"], description=text["description"],
             theme=text["theme"], cartographer=text["cartographer"],
             variant=_stem(link.url) if len(links) > 1 else None,
-            declared_bytes=int(size) if size and size.isdigit() and len(links) == 1 else None,
+            declared_bytes=int(size) if size and size.isdecimal() and len(links) == 1 else None,
             sha1=sha1 if _SHA1.fullmatch(sha1) and len(links) == 1 else None,
             license=spdx(text["license"]) if text["license"] else None,
             license_url=text["license_url"], attribution=text["attribution"],
@@ -149,7 +149,7 @@ def _further(source: Source, page_url: str, answer: Any, count: int) -> Iterator
     elif at.offset and count >= at.page_items:
         asked = dict(parse_qsl(urlsplit(page_url).query, keep_blank_values=True))
         passed = asked.get(at.offset, "0")
-        parameters = {at.offset: str(int(passed if passed.isdigit() else 0) + count)}
+        parameters = {at.offset: str(int(passed if passed.isdecimal() else 0) + count)}
     if parameters:
         yield _with(_origin(source, page_url), parameters)
 

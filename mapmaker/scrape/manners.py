@@ -5,11 +5,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from mapmaker.scrape.answer import Refused
-from mapmaker.scrape.clock import Clock
+from mapmaker.scrape.clock import Clock, http_date
 
 FOREIGN_RATE = 1.0
 # (host, beginning of the path): requests a second. The Internet Archive cuts off at 30 a minute for
@@ -194,10 +193,8 @@ def retry_after_s(value: str | None, now: datetime | None = None) -> float | Non
     if not value:
         return None
     try:
-        return max(0.0, float(int(value)))
+        return float(min(max(0, int(value)), 10**9))
     except ValueError:
         pass
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - (now or datetime.now(UTC))).total_seconds())
-    except (TypeError, ValueError):
-        return None
+    told = http_date(value)
+    return max(0.0, (told - (now or datetime.now(UTC))).total_seconds()) if told else None

@@ -14,13 +14,13 @@ import re
 from collections.abc import Container, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from mapmaker.files import sha256_of
 from mapmaker.scrape.allowance import Allowance
+from mapmaker.scrape.clock import http_date
 
 OVERLAP = 65_536
 _LOOK_EVERY = 16_000_000
@@ -151,7 +151,7 @@ class Part:
         length = headers.get("Content-Length", "")
         plain = headers.get("Content-Encoding", "").strip().lower() in ("", "identity")
         ranges = headers.get("Accept-Ranges", "").strip().lower() != "none"
-        if plain and ranges and length.isdecimal() and OVERLAP < int(length) < 10**15:
+        if plain and ranges and length.isdecimal() and len(length) < 16 and int(length) > OVERLAP:
             marks = _strong_marks(headers)
             if any(marks.values()):
                 self.edition = {"url": self.url, "total": int(length), **marks}
@@ -261,9 +261,6 @@ def _strong_marks(headers: Mapping[str, str]) -> dict[str, str | None]:
     if etag is not None and not etag.startswith("W/"):
         return {"etag": etag, "last_modified": None}
     changed = headers.get("Last-Modified")
-    try:
-        sent = parsedate_to_datetime(headers.get("Date", ""))
-        old = parsedate_to_datetime(changed or "") + timedelta(seconds=60) <= sent
-    except (TypeError, ValueError):
-        old = False
+    sent, told = http_date(headers.get("Date")), http_date(changed)
+    old = sent is not None and told is not None and sent - told >= timedelta(seconds=60)
     return {"etag": None, "last_modified": changed if old and etag is None else None}

@@ -43,7 +43,7 @@ def _find(link: Link, where: str, row: dict[str, str]) -> Find:
     return Find(
         link=link, page_url=row.get("page_url") or where or link.url, date=day, title=title,
         map_id=f"{day or 'undated'}_{own or distinct_id(title, link.url)}",
-        dpi=int(dpi) if dpi.isdigit() and 0 < int(dpi) < 10_000 else None,
+        dpi=int(dpi) if dpi.isdecimal() and len(dpi) < 6 and 0 < int(dpi) < 10_000 else None,
         variant=row.get("variant"), description=row.get("description"), theme=row.get("theme"),
         cartographer=row.get("cartographer"),
         license=spdx(row["license"]) if row.get("license") else None,
