@@ -93,6 +93,7 @@ def test_no_smaller_plan_is_exit_code_5(home: Path) -> None:  # noqa: F811
 
     assert code == 5, said
     assert "no smaller plan would do" in said and "smaller --memory, --batch or --size" in said
+    assert "There was no checkpoint yet." in said and "is kept" not in said
 
 
 def test_a_plan_shrinks_step_by_step() -> None:

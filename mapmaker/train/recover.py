@@ -22,6 +22,7 @@ from mapmaker.train.step import Pace
 from mapmaker.train.watch import COLLAPSED
 
 KERNEL = "could not create a primitive"  # how oneDNN says that it lacks memory
+NONE_YET = "There was no checkpoint yet."
 RATE = 0.5  # of the learning rates, at each rollback
 
 
@@ -37,7 +38,8 @@ def roll_back(job: Job, trouble: Diverged) -> Iterator[Event]:
     if attempt > most:
         if most and str(trouble):
             trouble.args = (f"{trouble} The run was rolled back {most} times before.",)
-        trouble.hint = f"The last good checkpoint is kept. {trouble.hint}".strip()
+        kept = "The last good checkpoint is kept." if step_folders(job.run.root) else NONE_YET
+        trouble.hint = f"{kept} {trouble.hint}".strip()
         raise trouble
     diverse = COLLAPSED if isinstance(trouble, Collapsed) else 0.0
     post = job.team.tell(lambda: last_post(job.run.root, diverse=diverse))
@@ -69,14 +71,15 @@ def squeeze(job: Job, words: str) -> Iterator[Event]:
     plan = None if KERNEL in words else smaller(job.pace, job.checkpointing)
     alone = "and no smaller plan would do"
     where = alone if job.team.size == 1 else "in one of several processes"
+    folders = step_folders(job.run.root)
+    kept = "The last checkpoint is kept." if folders else NONE_YET
     too_little = MissingPart(
-        f"Out of memory at step {step}, {where} ({words}); the last checkpoint is kept.",
-        hint="Close other programs, or give a smaller --memory, --batch or --size.",
+        f"Out of memory at step {step}, {where} ({words}).",
+        hint=f"{kept} Close other programs, or give a smaller --memory, --batch or --size.",
     )
     if plan is None or job.team.size > 1:
         raise too_little
     job.pace, job.checkpointing = plan
-    folders = step_folders(job.run.root)
     try:
         _restart(job, newest_good(job.run.root)[0].name if folders else None)
     except (RuntimeError, MemoryError) as error:

@@ -165,6 +165,5 @@ def check_finite(state: State, figures: Mapping[str, float], *, weights: bool) -
         raise NotFinite(
             f"The nets diverged: {where} is not finite at step {state.step}"
             f" ({state.images / 1000:.2f} kimg).",
-            hint="The last good checkpoint is kept. Try --recipe recommended, a lower rate,"
-            " or another --seed.",
+            hint="Try --recipe recommended, a lower rate, or another --seed.",
         )
