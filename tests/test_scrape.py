@@ -174,6 +174,20 @@ def test_limit_and_dpi_choose(workspace, fresh):
     assert {r["dpi"] for r in rows} <= {72, None}
 
 
+@pytest.mark.parametrize(
+    ("said", "came", "odd"),
+    [(524, 524 * 1024 + 12_000, False), (524, 524 * 1000 - 500, False), (6317, 6_170_000, False),
+     (524, 524 * 1024 + 20_000, True), (524, 490_000, True), (4, 3_700, False)],
+)  # fmt: skip
+def test_a_file_of_another_size_than_its_page_says_is_spoken_of(said, came, odd):
+    """Three percent are nothing, nor is a k of 1000 bytes or a rounded one; more is a note."""
+    from mapmaker.scrape.scrape import _surprises
+
+    notes = list(_surprises([{"declared_bytes": said * 1024, "bytes": came}]))
+
+    assert len(notes) == odd
+
+
 def test_rows_and_gaps_have_every_column_in_order(workspace, fresh):
     """The lists keep their documented shape, and say whose the pictures are."""
     run(workspace, fresh)

@@ -12,7 +12,7 @@ from mapmaker.scrape.choose import Wanted, choose
 from mapmaker.scrape.config import ScrapeConfig, check_contact
 from mapmaker.scrape.crew import work_through
 from mapmaker.scrape.fetch import Fetcher, Outcome
-from mapmaker.scrape.grammar import Find, merge
+from mapmaker.scrape.grammar import merge
 from mapmaker.scrape.index import read_pages
 from mapmaker.scrape.ledger import Ledger
 from mapmaker.scrape.links import identity
@@ -28,6 +28,7 @@ from mapmaker.stopping import StopFlag, stoppable
 from mapmaker.workspace import Dataset, Workspace, locked
 
 CHECKERS = 2  # threads beyond --jobs: they check pictures while every connection is busy
+_SIZE = 0.97 * 1000**2 / 1024**2, 1.03  # of what a page says: 3 %, its m being 1000 k of 1000
 WANTED_GAPS = {"removed", REASON}  # nothing is missing that should be here
 
 
@@ -98,7 +99,7 @@ def _scrape(
         )
     named = {part_name(identity(source, find.link.url)) for find in finds}
     yield from _put_away(parts, source, wanted, named if all_read else None)
-    yield from _surprises(finds, rows)
+    yield from _surprises(rows)
     yield _done(dataset, rows, gaps, done, web)
 
 
@@ -132,11 +133,15 @@ def _put_away(
         )
 
 
-def _surprises(finds: list[Find], rows: list[dict]) -> Iterator[Event]:
-    """Say when files are not as large as their pages promise: the site has changed them."""
+def _surprises(rows: list[dict]) -> Iterator[Event]:
+    """Say when files are not as large as their pages promise: the site has changed them.
+
+    A twentieth or so may be missing where a page counts in thousands, and a k goes in rounding.
+    """
     odd = [
         r for r in rows
-        if r["declared_bytes"] and not 0.9 < r["bytes"] / r["declared_bytes"] < 1.1
+        if (said := r["declared_bytes"])
+        and not _SIZE[0] * said - 1024 <= r["bytes"] <= _SIZE[1] * said + 1024
     ]  # fmt: skip
     if odd:
         yield Note(f"{len(odd)} files are not as large as their pages say; all of them are whole.")
