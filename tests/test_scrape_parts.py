@@ -103,6 +103,23 @@ def test_a_zip_gives_pictures_and_nothing_else(tmp_path):
     assert size == 1 and (tmp_path / "part").read_bytes() == b"2"
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_of_one_name_are_told_apart(tmp_path):
+    """An archive may hold two files of one name: each is a picture, and logged under its own."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for data in (b"first", b"second"):
+            archive.writestr("a.jpg", data)
+
+    members = dict(picture_members(path, 1_000))
+    contents = []
+    for member in members.values():
+        unpack(path, member, tmp_path / "part")
+        contents.append((tmp_path / "part").read_bytes())
+
+    assert list(members) == ["a.jpg", "a.jpg (2)"] and contents == [b"first", b"second"]
+
+
 @pytest.mark.parametrize("kind", [0, 8, 12, 14], ids=["stored", "deflate", "bzip2", "lzma"])
 def test_no_damage_to_a_zip_is_more_than_a_gap(tmp_path, kind):
     """Bytes changed and cut out anywhere, 150 times: whole, or NotGood, and no other error."""

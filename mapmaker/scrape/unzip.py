@@ -7,6 +7,7 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -26,8 +27,9 @@ _BROKEN = (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, Valu
 def picture_members(path: Path, max_bytes: int) -> Iterator[tuple[str, zipfile.ZipInfo | NotGood]]:
     """Yield (name, member) of every picture in the ZIP file, sorted; NotGood for one not to touch.
 
-    Folders, resource forks and other files are passed over. Raises NotGood("bad-archive") for a
-    file that is no ZIP, has more than MAX_MEMBERS members, or would unpack to more than max_bytes.
+    No two names are equal: the second `a.jpg` of a file is `a.jpg (2)`. ZIP files within, folders,
+    resource forks and other files are passed over. Raises NotGood("bad-archive") for a file that is
+    no ZIP, has more than MAX_MEMBERS members, or would unpack to more than max_bytes.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -37,13 +39,17 @@ def picture_members(path: Path, max_bytes: int) -> Iterator[tuple[str, zipfile.Z
     pictures = [m for m in members if _is_picture(m)]
     if len(members) > MAX_MEMBERS or sum(m.file_size for m in pictures) > max_bytes:
         raise NotGood("bad-archive")
+    seen: Counter[str] = Counter()
     for member in pictures:
+        seen[member.filename] += 1
+        again = seen[member.filename]
+        name = member.filename if again == 1 else f"{member.filename} ({again})"
         unsafe = _escapes(member.filename) or stat.S_ISLNK(member.external_attr >> 16)
         swollen = member.file_size > MAX_RATIO * max(member.compress_size, 1)
         if unsafe or swollen:
-            yield member.filename, NotGood("unsafe-name" if unsafe else "bad-archive")
+            yield name, NotGood("unsafe-name" if unsafe else "bad-archive")
         else:
-            yield member.filename, member
+            yield name, member
 
 
 def unpack(path: Path, member: zipfile.ZipInfo, part: Path) -> tuple[int, str]:
