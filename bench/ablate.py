@@ -109,7 +109,7 @@ def prepare(maps: Path, home: Path, sides: tuple[int, ...]) -> None:
     dataset = workspace.dataset("maps")
     if not (home / "kinds.json").exists():
         print(draw(import_pictures(workspace, [maps], ImportConfig(name="maps"))).summary)
-        print(draw(prune(dataset, PruneConfig(auto=True, size=128))).summary)
+        print(draw(prune(dataset, PruneConfig(auto=True, min_side_px=128))).summary)
         with (maps / "PROVENANCE.csv").open(encoding="utf-8", newline="") as file:
             kinds = {row["sha256"]: row["kind"] for row in csv.DictReader(file)}
         (home / "kinds.json").write_text(json.dumps(kinds), encoding="utf-8")
