@@ -16,8 +16,10 @@ from mapmaker.errors import UnsafeInput
 from mapmaker.events import finish
 from mapmaker.files import move_inside, read_lines, sha256_of
 from mapmaker.scrape.config import ScrapeConfig
+from mapmaker.scrape.manifest import GAP_REASONS
 from mapmaker.scrape.replica import Replica
 from mapmaker.scrape.scrape import scrape
+from mapmaker.scrape.unzip import picture_members
 from mapmaker.workspace import Workspace
 
 SAFE = re.compile(r"pictures/(\d{4}|undated)/[a-z0-9][a-z0-9_-]*_[0-9a-f]{8}\.jpg")
@@ -128,6 +130,20 @@ def test_members_of_an_archive_are_named_by_us(scraped):
     climbing = [g["picture_url"].partition("#")[2] for g in refused]
     assert all(".." in n or n[0] in "/\\" or ":" in n or "\0" in n for n in climbing)
     assert all(SAFE.fullmatch(r["file"]) for r in inside)
+
+
+def test_a_zip_file_within_a_zip_file_is_not_lost_in_silence(tmp_path):
+    """It is not opened, and it is named with its reason; a resource fork's is nobody's loss."""
+    path = tmp_path / "maps.zip"
+    inner = zipped({"b.jpg": jpeg(1, 32)})
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("a.jpg", "More Maps.ZIP", "__MACOSX/more.zip"):
+            archive.writestr(name, inner)
+
+    found = dict(picture_members(path, max_bytes=10**6))
+
+    assert set(found) == {"a.jpg", "More Maps.ZIP"}
+    assert found["More Maps.ZIP"].reason == "zip-in-zip" and "zip-in-zip" in GAP_REASONS
 
 
 @pytest.mark.parametrize("file", ["../x", "a/../../x", "/x", "a//x", "", "a/", ".", "a/./x"])

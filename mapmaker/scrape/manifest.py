@@ -38,6 +38,7 @@ GAP_REASONS = {
     "too-many-pixels": "The picture claims more pixels than we are willing to decode.",
     "unsafe-name": "A member of the archive would be written outside the folder.",
     "bad-archive": "The ZIP file cannot be read, or unpacks to too much.",
+    "zip-in-zip": "A ZIP file within a ZIP file is not opened; unpack it and `import` it.",
     "bad-walls": "The walls that came with the picture could not be read; the picture is kept.",
     "drift": "An archive has it only from another time than --drift allows.",
     "digest": "The bytes are not those whose SHA-1 the archive or the source names.",

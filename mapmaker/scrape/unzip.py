@@ -27,16 +27,17 @@ _BROKEN = (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, Valu
 def picture_members(path: Path, max_bytes: int) -> Iterator[tuple[str, zipfile.ZipInfo | NotGood]]:
     """Yield (name, member) of every picture in the ZIP file, sorted; NotGood for one not to touch.
 
-    No two names are equal: the second `a.jpg` of a file is `a.jpg (2)`. ZIP files within, folders,
-    resource forks and other files are passed over. Raises NotGood("bad-archive") for a file that is
-    no ZIP, has more than MAX_MEMBERS members, or would unpack to more than max_bytes.
+    No two names are equal: the second `a.jpg` of a file is `a.jpg (2)`. A ZIP file within is not
+    opened, NotGood("zip-in-zip"); folders, resource forks and other files are passed over. Raises
+    NotGood("bad-archive") for a file that is no ZIP, has more than MAX_MEMBERS members, or would
+    unpack to more than max_bytes.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             members = sorted(archive.infolist(), key=lambda m: m.filename)
     except _BROKEN as error:
         raise NotGood("bad-archive") from error
-    pictures = [m for m in members if _is_picture(m)]
+    pictures = [m for m in members if _suffix(m) in (*_PICTURES, ".zip")]
     if len(members) > MAX_MEMBERS or sum(m.file_size for m in pictures) > max_bytes:
         raise NotGood("bad-archive")
     seen: Counter[str] = Counter()
@@ -46,7 +47,9 @@ def picture_members(path: Path, max_bytes: int) -> Iterator[tuple[str, zipfile.Z
         name = member.filename if again == 1 else f"{member.filename} ({again})"
         unsafe = _escapes(member.filename) or stat.S_ISLNK(member.external_attr >> 16)
         swollen = member.file_size > MAX_RATIO * max(member.compress_size, 1)
-        if unsafe or swollen:
+        if _suffix(member) == ".zip":
+            yield name, NotGood("zip-in-zip")
+        elif unsafe or swollen:
             yield name, NotGood("unsafe-name" if unsafe else "bad-archive")
         else:
             yield name, member
@@ -80,11 +83,12 @@ def _chunks(path: Path, member: zipfile.ZipInfo) -> Iterator[bytes]:
         raise NotGood("corrupt") from error
 
 
-def _is_picture(member: zipfile.ZipInfo) -> bool:
+def _suffix(member: zipfile.ZipInfo) -> str:
+    """Return the ending of a member's name in small letters, "" for a folder or a hidden file."""
     path = PurePosixPath(member.filename.replace("\\", "/"))
     hidden = any(p.startswith((".", "__MACOSX")) and p != ".." for p in path.parts)
     # Not is_dir(): it stumbles over a name that is empty, as one that begins with NUL is.
-    return not member.filename.endswith("/") and not hidden and path.suffix.lower() in _PICTURES
+    return "" if hidden or member.filename.endswith("/") else path.suffix.lower()
 
 
 def _escapes(name: str) -> bool:
