@@ -33,16 +33,21 @@ FIGURES = ("swd_mean", "rkid", "precision", "recall", "coverage", "ms_ssim", "me
 def draw_maps(folder: Path, kinds: list[str], count: int, cell_px: int) -> None:
     """Write `count` gridless floor plans, the kinds in turn, each with its layout beside it."""
     for seed in range(count):
-        path = folder / f"{kinds[seed % len(kinds)]}-{seed:05d}.png"
-        if not path.exists():
-            plan = layout.plan(kinds[seed % len(kinds)], seed)
-            beside = path.with_suffix(".tmp")
-            layout.render(plan, cell_px, grid=False).save(beside, "PNG", compress_level=1)
-            write_atomic(
-                path.with_name(f"{path.name}.layout.json"),
-                json.dumps(plan.to_json() | {"cell_px": cell_px}),
-            )
-            beside.replace(path)
+        draw_plan(folder, kinds[seed % len(kinds)], seed, cell_px)
+
+
+def draw_plan(folder: Path, kind: str, seed: int, cell_px: int) -> None:
+    """Write a gridless floor plan and its layout, unless it is there."""
+    path = folder / f"{kind}-{seed:05d}.png"
+    if not path.exists():
+        plan = layout.plan(kind, seed)
+        beside = path.with_suffix(".tmp")
+        layout.render(plan, cell_px, grid=False).save(beside, "PNG", compress_level=1)
+        write_atomic(
+            path.with_name(f"{path.name}.layout.json"),
+            json.dumps(plan.to_json() | {"cell_px": cell_px}),
+        )
+        beside.replace(path)
 
 
 def prepare(workspace: Workspace, args: argparse.Namespace) -> Dataset:
@@ -76,7 +81,7 @@ def card_of(args: argparse.Namespace, measured: dict[str, Any]) -> dict[str, Any
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--maps", type=int, default=1500)
     parser.add_argument("--kinds", default="cave,wilderness,dungeon")
