@@ -6,16 +6,21 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from run_tools import home, train_words  # noqa: F401
+from run_tools import free_port, home, train_words  # noqa: F401
 from train_tools import metrics, packed, small_state, weights_sha256  # noqa: F401
 
-from mapmaker.errors import MissingPart
+from mapmaker.errors import MissingPart, UnsafeInput
+from mapmaker.train import TrainConfig
 from mapmaker.train.checkpoint import newest_good, save_checkpoint
+from mapmaker.train.lacking import recall, remember
+from mapmaker.train.recipes import RECOMMENDED
 from mapmaker.train.recover import out_of_memory, smaller
+from mapmaker.train.runs import Run
 from mapmaker.train.step import Pace
 
 # Run in a process of its own: once the plan is made, the process may grow by so much and no more,
@@ -65,13 +70,25 @@ latent = "spatial"
 
 def short(home: Path, channels: int, batch: int, room_mb: int, bear: int) -> tuple[int, str]:  # noqa: F811
     """Train one step where memory is short till `bear` allocations failed; exit code and words."""
+    return ended(begun(home, channels, batch, room_mb, bear))
+
+
+def begun(home: Path, *numbers: int, **team: object) -> subprocess.Popen[str]:  # noqa: F811
+    """Start such a step, as one process of a team where its environment says so."""
+    channels, batch, room_mb, bear = numbers
     (home / "wide.toml").write_text(WIDE.format(channels=channels))
     env = os.environ | {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
-    env["PYTHONPATH"] = os.pathsep.join(sys.path)
+    env |= {"PYTHONPATH": os.pathsep.join(sys.path)} | {k: str(v) for k, v in team.items()}
     words = [sys.executable, "-c", SHORT, str(home), str(batch), str(batch / 1000)]
     words += [str(room_mb), str(bear)]
-    child = subprocess.run(words, env=env, capture_output=True, text=True, timeout=200)
-    return child.returncode, child.stdout + child.stderr
+    pipe = subprocess.PIPE
+    return subprocess.Popen(words, env=env, stdout=pipe, stderr=pipe, text=True)
+
+
+def ended(child: subprocess.Popen[str]) -> tuple[int, str]:
+    """Wait for it; return its exit code and words."""
+    said = "".join(child.communicate(timeout=200))
+    return child.returncode, said
 
 
 def test_out_of_memory_is_answered_with_a_smaller_plan(home: Path) -> None:  # noqa: F811
@@ -85,6 +102,46 @@ def test_out_of_memory_is_answered_with_a_smaller_plan(home: Path) -> None:  # n
     assert pace["micro_batch"] == 192 and pace["accumulate"] == 2
     rows = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
     assert {row["event"] for row in rows} == {"out of memory"} and metrics(run)[-1]["step"] == 1
+
+
+@pytest.mark.slow
+def test_a_team_short_of_memory_begins_with_a_smaller_plan_next_time(home: Path) -> None:  # noqa: F811
+    """The first of two processes cannot allocate: both end, and the same command then does less."""
+
+    def team(room_mb: int) -> list[tuple[int, str]]:
+        common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": 2}
+        children = [
+            begun(home, 32, 192, room_mb, 1, RANK=r, LOCAL_RANK=r, LOCAL_WORLD_SIZE=2, **common)
+            for r in (0, 1)
+        ]
+        return [ended(child) for child in children]
+
+    (code, said), (other, its_words) = team(room_mb=40)
+    assert code == 5 and other != 0, said + its_words
+    assert "in one of several processes" in said
+    assert "The same command begins with a smaller plan" in said
+
+    again = team(room_mb=100_000)
+    assert [code for code, _ in again] == [0, 0], again
+    assert "Memory was short before: 1 x 96 pictures a step in each process" in again[0][1]
+    state = json.loads((home / "checkpoints/run/step-00000001/state.json").read_text())
+    assert state["checkpointing"] is True and state["pace"]["micro_batch"] == 96
+
+
+def test_a_remembered_plan_counts_for_the_same_memory_and_batch(home: Path) -> None:  # noqa: F811
+    """Another --memory, batch or number of processes begins as planned; nonsense is refused."""
+    run = Run(home / "checkpoints" / "run", TrainConfig(memory="8GB"), RECOMMENDED)
+    remember(run, Pace(4, 3, "bf16"), True)
+
+    assert recall(run, Pace(12, 1, "bf16"), False) == (Pace(4, 3, "bf16"), True)
+    assert recall(run, Pace(2, 6, "bf16"), False) == (Pace(2, 6, "bf16"), False)
+    for other in (Pace(8, 1, "bf16"), Pace(12, 1, "fp32"), Pace(6, 1, "bf16", world=2)):
+        assert recall(run, other, False) == (other, False)
+    more = replace(run, config=TrainConfig(memory="16GB"))
+    assert recall(more, Pace(12, 1, "bf16"), False) == (Pace(12, 1, "bf16"), False)
+    (run.root / "smaller.json").write_text('{"micro_batch": -1}')
+    with pytest.raises(UnsafeInput, match="is not a plan as we write it"):
+        recall(run, Pace(12, 1, "bf16"), False)
 
 
 def test_no_smaller_plan_is_exit_code_5(home: Path) -> None:  # noqa: F811
@@ -114,6 +171,8 @@ def test_only_memory_is_taken_for_memory() -> None:
 
     assert "allocate" in out_of_memory(real.value)
     assert out_of_memory(MemoryError()) and out_of_memory(torch.OutOfMemoryError("CUDA out of"))
+    aligned = "posix_memalign failed:Cannot allocate memory (12)"  # seen in a convolution
+    assert out_of_memory(RuntimeError(aligned)) == aligned
     assert not out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 

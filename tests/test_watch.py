@@ -136,7 +136,7 @@ def test_a_run_without_a_good_checkpoint_begins_anew(workspace: Workspace) -> No
     )
 
     run = workspace.run("run")
-    assert isinstance(error, Collapsed) and "rolled back 1 times before" in str(error)
+    assert isinstance(error, Collapsed) and "rolled back once before" in str(error)
     assert "no checkpoint yet" in error.hint and "kept" not in error.hint
     assert any("goes on from its beginning" in e.text for e in said if isinstance(e, Note))
     assert [(row["step"], row["to"]) for row in rolled_back(run)] == [(4, 0)]

@@ -23,6 +23,7 @@ from mapmaker.train.data import Pictures
 from mapmaker.train.device import choose_device, choose_precision, environment, set_up
 from mapmaker.train.frames import write_sheet
 from mapmaker.train.kinds import kinds_of
+from mapmaker.train.lacking import recall
 from mapmaker.train.memory import (
     AUTO_BATCH,
     MemoryPlan,
@@ -177,6 +178,15 @@ def set_up_job(run: Run, dataset: Dataset, team: Team, begun: str | None) -> Ite
             yield Note(f"It was trained by {before.pace.world} and goes on with {team.size}.")
         pace = _keep_pace(before.pace, pace)
 
+    # Where memory was short before, begin with the plan that was remembered then.
+    checkpointing = checkpointing or plan.checkpointing
+    given, (pace, checkpointing) = (pace, checkpointing), recall(run, pace, checkpointing)
+    if given != (pace, checkpointing):
+        yield Note(
+            f"Memory was short before: {pace.accumulate} x {pace.micro_batch} pictures a step in"
+            " each process, activations computed twice."
+        )
+
     # Say what this run is.
     reals = [to_picture(image) for image in pictures.first(measured(config.size))]
     env = environment(device) | {"precision": precision}
@@ -194,7 +204,7 @@ def set_up_job(run: Run, dataset: Dataset, team: Team, begun: str | None) -> Ite
         write_sheet(run.root / "reals.webp", reals[:FRAMES])
     unit, total = _budget(config, train_pictures)
     job = Job(run, state, pictures, pace, reals, total, unit, watch, fitting, team)
-    job.use(pace, checkpointing or plan.checkpointing)
+    job.use(pace, checkpointing)
     return job
 
 

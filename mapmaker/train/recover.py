@@ -16,6 +16,7 @@ from mapmaker.train.checkpoint import (
 )
 from mapmaker.train.device import give_back
 from mapmaker.train.job import Job
+from mapmaker.train.lacking import remember
 from mapmaker.train.runs import forget_after, note_event
 from mapmaker.train.state import new_state, set_rates
 from mapmaker.train.step import Pace
@@ -37,7 +38,9 @@ def roll_back(job: Job, trouble: Diverged) -> Iterator[Event]:
     rate, attempt = RATE * job.state.rate, job.state.attempt + 1
     if attempt > most:
         if most and str(trouble):
-            trouble.args = (f"{trouble} The run was rolled back {most} times before.",)
+            trouble.args = (
+                f"{trouble} The run was rolled back {most} time{'s' * (most > 1)} before.",
+            )
         kept = "The last good checkpoint is kept." if step_folders(job.run.root) else NONE_YET
         trouble.hint = f"{kept} {trouble.hint}".strip()
         raise trouble
@@ -64,21 +67,27 @@ def roll_back(job: Job, trouble: Diverged) -> Iterator[Event]:
 def squeeze(job: Job, words: str) -> Iterator[Event]:
     """Answer a failed allocation with a smaller plan, from the last good state, and say so.
 
-    Raises MissingPart when nothing smaller is possible, or when other processes would wait.
+    Raises MissingPart when nothing smaller is possible. Where this process cannot go on itself, for
+    others would wait or oneDNN is out of order, it remembers the smaller plan for the next start.
     """
     step, rate, attempt = job.state.step, job.state.rate, job.state.attempt
-    # A thread in which oneDNN once lacked room makes no kernel again, however much there is then.
-    plan = None if KERNEL in words else smaller(job.pace, job.checkpointing)
-    alone = "and no smaller plan would do"
-    where = alone if job.team.size == 1 else "in one of several processes"
     folders = step_folders(job.run.root)
     kept = "The last checkpoint is kept." if folders else NONE_YET
+    plan = smaller(job.pace, job.checkpointing)
     too_little = MissingPart(
-        f"Out of memory at step {step}, {where} ({words}).",
+        f"Out of memory at step {step}, and no smaller plan would do ({words}).",
         hint=f"{kept} Close other programs, or give a smaller --memory, --batch or --size.",
     )
-    if plan is None or job.team.size > 1:
+    if plan is None:
         raise too_little
+    # A thread in which oneDNN once lacked room makes no kernel again, however much there is then.
+    if KERNEL in words or job.team.size > 1:
+        remember(job.run, *plan)
+        where = " in one of several processes" if job.team.size > 1 else ""
+        raise MissingPart(
+            f"Out of memory at step {step}{where} ({words}).",
+            hint=f"{kept} The same command begins with a smaller plan.",
+        )
     job.pace, job.checkpointing = plan
     try:
         _restart(job, newest_good(job.run.root)[0].name if folders else None)
@@ -125,6 +134,7 @@ def out_of_memory(error: BaseException) -> str:
         words in text
         for words in (
             "can't allocate memory",
+            "Cannot allocate memory",
             "out of memory",
             "bad_alloc",
             "bad allocation",
