@@ -38,9 +38,8 @@ def roll_back(job: Job, trouble: Diverged) -> Iterator[Event]:
     rate, attempt = RATE * job.state.rate, job.state.attempt + 1
     if attempt > most:
         if most and str(trouble):
-            trouble.args = (
-                f"{trouble} The run was rolled back {most} time{'s' * (most > 1)} before.",
-            )
+            times = "once" if most == 1 else f"{most} times"
+            trouble.args = (f"{trouble} The run was rolled back {times} before.",)
         kept = "The last good checkpoint is kept." if step_folders(job.run.root) else NONE_YET
         trouble.hint = f"{kept} {trouble.hint}".strip()
         raise trouble
