@@ -182,7 +182,8 @@ def test_a_new_week_brings_that_weeks_files_and_no_other(workspace, tmp_path, ma
         asked = [(r.path, r.status) for r in server.log.requests if r.path != "/robots.txt"]
 
     same = 304 if marks else 200
-    assert asked == [("/", same), ("/week1", same), ("/week2", 200), ("/3.jpg", 200)]
+    assert sorted(asked[1:3]) == [("/week1", same), ("/week2", 200)]  # two threads ask for them
+    assert asked[:1] + asked[3:] == [("/", same), ("/3.jpg", 200)]
     assert done.data["fetched"] == 1 and done.data["maps"] == 3
 
 
