@@ -161,7 +161,7 @@ def decided(members):
 
 @given(listed, st.integers(0, 99))
 def test_the_order_of_pictures_changes_nothing(pictures, seed):
-    """Whichever came first: the same bytes are one map with the same others, under one name."""
+    """Whichever came first: the same pictures are one map with the same others, under one name."""
     members = [
         Member(entry, f"{n:064x}", bits, 100, (False, False, 0, f"{n}"))
         for n, (entry, bits) in enumerate(pictures)
@@ -169,6 +169,16 @@ def test_the_order_of_pictures_changes_nothing(pictures, seed):
     shuffled = random.Random(seed).sample(members, len(members))
 
     assert decided(shuffled) == decided(members)
+
+
+def test_equal_bytes_under_two_heads_belong_where_their_like_are():
+    """Most of their like decide; where none have more, the page that lists them first."""
+    copy = [Member(entry, "a" * 64, 0, 100, (False, False, 0, "a")) for entry in (KEEP, TEMPLE)]
+    like = Member(TEMPLE, "b" * 64, 1, 100, (False, False, 0, "b"))
+
+    assert decided(copy)["a" * 64] == (KEEP, KEEP)
+    assert decided(copy[::-1])["a" * 64] == (TEMPLE, TEMPLE)
+    assert decided([*copy, like])["a" * 64] == (TEMPLE, TEMPLE)
 
 
 @given(listed, listed)

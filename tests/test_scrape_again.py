@@ -269,3 +269,25 @@ def test_a_page_without_maps_says_how_often_it_was_asked_for(workspace, fresh, m
     (lost,) = (g for g in read_lines(dataset.gaps) if g["reason"] == "no-entries")
     assert (lost["attempts"], lost["last_status"]) == (3, 200)
     assert dataset.gaps.read_bytes() == before
+
+
+def test_a_file_that_is_sent_from_http_to_https_and_back_is_a_gap(workspace, tmp_path):
+    """The first address a second time is a circle: two requests, and the reason is written down."""
+
+    def answer(reply, tries):
+        if reply.path == "/1.jpg":
+            scheme = "https" if tries % 2 else "http"
+            reply.say(302, b"", {"Location": f"{scheme}://127.0.0.1/1.jpg"})
+        else:
+            page = b"<h2>Keep</h2><a href='/1.jpg'>JPG</a>"
+            reply.say(200, page, {"Content-Type": "text/html"})
+
+    card = tmp_path / "guild.toml"
+    card.write_text(CARD)
+    with served(answer) as server:
+        done = finish(scrape(workspace, str(card), ScrapeConfig(via=server.url)))
+        asked = [r.path for r in server.log.requests if r.path == "/1.jpg"]
+
+    gaps = read_lines(workspace.dataset("guild").gaps)
+    assert [gap["reason"] for gap in gaps] == ["redirected"] and done.exit_code == 4
+    assert len(asked) == 2

@@ -115,20 +115,26 @@ def test_a_signal_does_not_wait_for_a_slow_server(workspace):
     assert time.monotonic() - began_s < 2.3
 
 
-def test_a_full_disk_is_said_once_and_keeps_what_is_there(workspace, fresh, monkeypatch):
-    """No room for the third file: MissingPart, the first two listed, no torn file."""
+def fill_the_disk(monkeypatch, full) -> list[str]:
+    """Let no file come to its place once `full(file, placed)`; returns the files placed so far."""
     from mapmaker.scrape import ledger
 
     placed = []
     move = ledger.move_inside
 
-    def full(here, root, file):
-        if len(placed) == 2:
+    def put(here, root, file):
+        if full(file, placed):
             raise OSError(28, "No space left on device")
         placed.append(file)
         move(here, root, file)
 
-    monkeypatch.setattr(ledger, "move_inside", full)
+    monkeypatch.setattr(ledger, "move_inside", put)
+    return placed
+
+
+def test_a_full_disk_is_said_once_and_keeps_what_is_there(workspace, fresh, monkeypatch):
+    """No room for the third file: MissingPart, the first two listed, no torn file."""
+    fill_the_disk(monkeypatch, lambda file, placed: len(placed) == 2)
     with pytest.raises(MissingPart, match="disk is full"):
         run(workspace, fresh, jobs=1)
     monkeypatch.undo()
@@ -142,18 +148,9 @@ def test_of_an_archive_cut_off_midway_the_pictures_that_are_here_are_listed(
     workspace, fresh, monkeypatch
 ):
     """No room for the second picture of a ZIP file: its first one is in the manifest."""
-    from mapmaker.scrape import ledger
-
-    placed = []
-    move = ledger.move_inside
-
-    def full(here, root, file):
-        if "zip" in file and any("zip" in other for other in placed):
-            raise OSError(28, "No space left on device")
-        placed.append(file)
-        move(here, root, file)
-
-    monkeypatch.setattr(ledger, "move_inside", full)
+    placed = fill_the_disk(
+        monkeypatch, lambda file, placed: "zip" in file and any("zip" in p for p in placed)
+    )
     with pytest.raises(MissingPart, match="disk is full"):
         run(workspace, fresh, jobs=1)
 

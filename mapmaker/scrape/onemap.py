@@ -73,7 +73,9 @@ class Member:
 def maps_of(
     members: Iterable[Member], outlines_of: Callable[[str], Outlines]
 ) -> dict[str, tuple[str, str]]:
-    """Return sha256 -> (entry, map_id) for every picture, whatever order they came in.
+    """Return sha256 -> (entry, map_id) for every picture.
+
+    The order of members decides nothing but where bytes belong that are listed twice, see below.
 
     Within an entry pictures are one map when their pHashes differ by SAME_BITS at most, or their
     outlines agree; so are all that hang together by such pairs. The map of the best picture has the
