@@ -75,7 +75,10 @@ def _page(workspace: Workspace) -> str:
         ("Scraped", sorted(dataset.pictures.rglob("*.jpg"))[:12]),
         ("What goes into the net, and what it makes of it tick by tick", _progress(run)),
         ("Loss", sorted(run.glob("*.png"))),
-        ("Your demo net, after a minute", sorted(workspace.maps.glob("first-*.sheet.png"))),
+        (
+            "Your demo net, after a minute: tints and blots, for a map takes it hours",
+            sorted(workspace.maps.glob("first-*.sheet.png")),
+        ),
         (
             "The net that came with mapmaker, 750 px",
             sorted(workspace.maps.glob("starter-*[0-9].png")),
